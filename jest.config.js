@@ -1,0 +1,25 @@
+/** @type {import('jest').Config} */
+const shared = {
+  testEnvironmentOptions: { customExportConditions: ['@mayfly/source', 'node', 'node-addons'] },
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
+    ],
+  },
+  modulePathIgnorePatterns: ['/dist/', '/.mayfly/', '/.cache/'],
+}
+
+const project = (name, more = {}) => ({
+  ...shared,
+  ...more,
+  displayName: name,
+  testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+})
+
+export default {
+  projects: ['unit', 'contract', 'integration', 'e2e'].map((name) => project(name)),
+  reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
+  testTimeout: 30_000,
+}

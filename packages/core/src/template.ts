@@ -1,0 +1,2 @@
+/** A parameter after validation and canonicalisation. */
+export type ParameterValue = string | number | boolean
