@@ -1,4 +1,4 @@
-import type { ErrorCode } from './errors.ts'
+import { MayflyError, type ErrorCode } from './errors.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { ParameterValue } from './template.ts'
 
@@ -54,4 +54,9 @@ export interface NearestRequest {
   readonly actions: readonly string[]
   readonly parameters: JsonObject
   readonly ttlSeconds: number
+}
+
+/** The refusal as the authenticated caller sees it. */
+export function denial({ explanation }: Denied): MayflyError {
+  return new MayflyError(explanation.code, explanation.message, { details: { explanation } })
 }

@@ -1,6 +1,15 @@
-export type * from './decision.ts'
+export { makeCloseTask, type CloseTask } from './close-task.ts'
+export {
+  denial,
+  type Decision,
+  type Explanation,
+  type LeaseRequest,
+  type NearestRequest,
+} from './decision.ts'
+export { makeEndLease, type EndLease } from './end-lease.ts'
 export { MayflyError, type ErrorCode, type MayflyErrorOptions } from './errors.ts'
 export { subjectOf, type Operator, type VerifiedToken, type Workload } from './identity.ts'
+export { makeIssueLease, type IssueLease, type IssuedLease } from './issue-lease.ts'
 export type * from './json.ts'
 export {
   assertTransition,
@@ -13,6 +22,7 @@ export {
   type Lease,
   type LeaseState,
 } from './lease.ts'
+export { makeOpenTask, type DeclarationRequest, type OpenTask } from './open-task.ts'
 export type * from './policy-set.ts'
 export type * from './ports.ts'
 export {
@@ -28,7 +38,11 @@ export {
   type RevocationHandle,
   type RevocationSent,
 } from './provider.ts'
+export type { Report } from './report.ts'
 export type * from './resources.ts'
+export { retryAt, type RetryPolicy } from './retry.ts'
+export { makeRevokeLease, type RevocationOutcome, type RevokeLease } from './revoke-lease.ts'
 export { Secret } from './secret.ts'
+export { makeSweep, type Sweep, type SweepResult } from './sweep.ts'
 export type * from './task.ts'
 export type * from './template.ts'

@@ -35,18 +35,26 @@ export interface LeaseStore {
    * `idempotency_conflict` or `credential_already_delivered`.
    */
   open(intent: LeaseIntent): Promise<Lease>
-  /** Compare-and-set `pending → active`. Throws `lease_transition_illegal` if somebody was first. */
+  /**
+   * Compare-and-set `pending → active`. Throws `lease_transition_illegal` if somebody was first, or
+   * if the lease was ended while its credential was being minted.
+   */
   activate(activation: Activation): Promise<Lease>
   /** `pending → failed`: the provider refused, so nothing exists upstream. */
   fail(leaseId: string, code: ErrorCode): Promise<void>
   /**
-   * The mint came back after the lease had left `pending`, or must not be used: keeps the handle,
-   * clears `irrevocable`, ends the lease and makes it due now.
+   * The mint came back but must not be used (the lease was ended meanwhile, or it is too wide): keeps
+   * the handle, clears `irrevocable`, ends the lease and makes it due now. A lease that is already
+   * terminal stays so (`false`): then the caller must kill the credential itself.
    */
-  surrender(activation: Activation, reason: EndReason): Promise<void>
+  surrender(activation: Activation, reason: EndReason): Promise<boolean>
   /** The response was written in full. Batched by the adapter; loss means revocation, never a leak. */
   delivered(leaseId: string): void
-  /** Ends a live lease early: `endedAt` and `dueAt` become now. No effect on one already ending. */
+  /**
+   * Ends a live lease early: `endedAt` becomes now, and so does `dueAt` of an active one. A pending
+   * one keeps its mint deadline as `dueAt`: the credential may be made at this very moment, and
+   * nothing can be proven dead before that is over. No effect on a lease already ending.
+   */
   end(leaseId: string, reason: EndReason): Promise<Lease>
   /**
    * Takes the lease for revocation if it is due, `→ revoking`, for `visibilitySeconds`. Exactly one
@@ -112,7 +120,13 @@ export interface ClaimedLease {
 export type Settlement =
   | { readonly to: 'revoked'; readonly proof: string }
   /** Revocation was sent and the provider needs time: stays `revoking`, due at `retryAt`. */
-  | { readonly to: 'propagating'; readonly note: string; readonly retryAt: Date }
+  | {
+      readonly to: 'propagating'
+      readonly note: string
+      readonly retryAt: Date
+      /** When revoke first resolved; comes back as {@link ClaimedLease.sentAt}. */
+      readonly sentAt: Date
+    }
   | {
       readonly to: 'revocation_failed'
       readonly note: string
