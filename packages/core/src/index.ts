@@ -1,7 +1,9 @@
 export { makeCloseTask, type CloseTask } from './close-task.ts'
 export {
   denial,
+  type Allowed,
   type Decision,
+  type Denied,
   type Explanation,
   type LeaseRequest,
   type NearestRequest,
