@@ -1,1 +1,38 @@
-export {}
+export { BrokerUnreachableError, ProblemError, UnexpectedAnswerError } from './client-errors.ts'
+export {
+  makeClient,
+  type AuthorizedCall,
+  type Client,
+  type ClientOptions,
+  type OpenedLease,
+  type OpenedTask,
+  type RepeatableCall,
+} from './client.ts'
+export { CredentialText } from './credential-text.ts'
+export { leaseId, taskId } from './fields.ts'
+export { type HealthResponse, type ReadinessResponse } from './health.ts'
+export { type CallOptions } from './http-call.ts'
+export {
+  leaseListQuery,
+  openLeaseRequest,
+  type LeaseBody,
+  type LeaseQuery,
+  type OpenLeaseRequest,
+} from './lease.ts'
+export { makeOpenApi, type OpenApiDocument, type OpenApiOptions } from './openapi.ts'
+export { OPERATIONS, type Operation, type TokenKind } from './operations.ts'
+export {
+  applyPolicySetRequest,
+  type ApplyPolicySetRequest,
+  type ApplyPolicySetResponse,
+  type PolicySetBody,
+} from './policy-set.ts'
+export { problemSchema, type Problem } from './problem.ts'
+export { isProblemCode, PROBLEMS, type ProblemCode, type ProblemEntry } from './problems.ts'
+export {
+  openTaskRequest,
+  type CloseTaskResponse,
+  type OpenTaskRequest,
+  type TaskBody,
+} from './task.ts'
+export { type TemplateBody, type TemplateListResponse } from './template.ts'

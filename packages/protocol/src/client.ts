@@ -1,0 +1,237 @@
+import { CredentialText } from './credential-text.ts'
+import {
+  healthResponse,
+  readinessResponse,
+  type HealthResponse,
+  type ReadinessResponse,
+} from './health.ts'
+import { makeSend, type CallOptions } from './http-call.ts'
+import {
+  leaseListResponse,
+  leaseResponse,
+  openLeaseResponse,
+  type LeaseBody,
+  type LeaseQuery,
+  type OpenLeaseRequest,
+} from './lease.ts'
+import {
+  applyPolicySetResponse,
+  policySetResponse,
+  type ApplyPolicySetRequest,
+  type ApplyPolicySetResponse,
+  type PolicySetBody,
+} from './policy-set.ts'
+import {
+  closeTaskResponse,
+  openTaskResponse,
+  taskResponse,
+  type CloseTaskResponse,
+  type OpenTaskRequest,
+  type TaskBody,
+} from './task.ts'
+import { templateListResponse, type TemplateListResponse } from './template.ts'
+
+export interface ClientOptions {
+  readonly baseUrl: URL
+  /** Defaults to the global one. */
+  readonly fetch?: typeof fetch
+  /** For a whole exchange. A mint waits for the provider, so the default is 30 seconds. */
+  readonly timeoutMilliseconds?: number
+  readonly userAgent?: string
+}
+
+export interface AuthorizedCall extends CallOptions {
+  /** Workload, task or operator token, as the route demands. */
+  readonly token: CredentialText
+}
+
+export interface RepeatableCall extends AuthorizedCall {
+  /** The same key and the same request never act twice. */
+  readonly idempotencyKey?: string
+}
+
+export interface OpenedTask {
+  readonly task: TaskBody
+  readonly taskToken: CredentialText
+  readonly taskTokenExpiresAt: string
+}
+
+export interface OpenedLease {
+  readonly lease: LeaseBody
+  readonly credential: Readonly<Record<string, CredentialText>>
+}
+
+export interface Client {
+  /** With a workload token. */
+  openTask(request: OpenTaskRequest, call: RepeatableCall): Promise<OpenedTask>
+  /** With a fresh workload token of the same subject: a new task token for the same task. */
+  renewTask(taskId: string, call: AuthorizedCall): Promise<OpenedTask>
+  getTask(taskId: string, call: AuthorizedCall): Promise<TaskBody>
+  /** Ends every lease in the task. */
+  closeTask(taskId: string, call: AuthorizedCall): Promise<CloseTaskResponse>
+  openLease(request: OpenLeaseRequest, call: RepeatableCall): Promise<OpenedLease>
+  getLease(leaseId: string, call: AuthorizedCall): Promise<LeaseBody>
+  /** With an operator token: every lease. With a task token: those of its task. */
+  listLeases(query: LeaseQuery, call: AuthorizedCall): Promise<readonly LeaseBody[]>
+  /** Revokes now, and answers with the lease as it stands: look at `state` before calling it dead. */
+  revokeLease(leaseId: string, call: AuthorizedCall): Promise<LeaseBody>
+  applyPolicySet(
+    request: ApplyPolicySetRequest,
+    call: AuthorizedCall,
+  ): Promise<ApplyPolicySetResponse>
+  currentPolicySet(call: AuthorizedCall): Promise<PolicySetBody>
+  listTemplates(call: AuthorizedCall): Promise<TemplateListResponse>
+  health(call?: CallOptions): Promise<HealthResponse>
+  /** Resolves for a broker that says it is not ready, too. */
+  readiness(call?: CallOptions): Promise<ReadinessResponse>
+}
+
+/**
+ * The broker's HTTP API as functions. They throw `ProblemError`, `BrokerUnreachableError` or
+ * `UnexpectedAnswerError`, and none of these carries a token or a credential.
+ */
+export function makeClient(options: ClientOptions): Client {
+  const send = makeSend({
+    baseUrl: options.baseUrl,
+    fetch: options.fetch ?? fetch,
+    timeoutMilliseconds: options.timeoutMilliseconds ?? 30_000,
+    headers: options.userAgent === undefined ? {} : { 'user-agent': options.userAgent },
+  })
+  return { ...taskCalls(send), ...leaseCalls(send), ...policyCalls(send), ...healthCalls(send) }
+}
+
+type Send = ReturnType<typeof makeSend>
+
+function taskCalls(send: Send): Pick<Client, 'openTask' | 'renewTask' | 'getTask' | 'closeTask'> {
+  return {
+    async openTask(body, { token, idempotencyKey, ...options }) {
+      const answer = openTaskResponse
+      const path = '/v1/tasks'
+      return opened(
+        await send({ method: 'POST', path, body, answer, token, idempotencyKey, options }),
+      )
+    },
+    async renewTask(taskId, { token, ...options }) {
+      const path = `/v1/tasks/${encodeURIComponent(taskId)}/token`
+      return opened(await send({ method: 'POST', path, answer: openTaskResponse, token, options }))
+    },
+    async getTask(taskId, { token, ...options }) {
+      const path = `/v1/tasks/${encodeURIComponent(taskId)}`
+      const { task } = await send({ method: 'GET', path, answer: taskResponse, token, options })
+      return task
+    },
+    closeTask(taskId, { token, ...options }) {
+      const path = `/v1/tasks/${encodeURIComponent(taskId)}/close`
+      return send({ method: 'POST', path, answer: closeTaskResponse, token, options })
+    },
+  }
+}
+
+function opened(answer: {
+  readonly task: TaskBody
+  readonly taskToken: string
+  readonly taskTokenExpiresAt: string
+}): OpenedTask {
+  return { ...answer, taskToken: new CredentialText(answer.taskToken) }
+}
+
+function leaseCalls(
+  send: Send,
+): Pick<Client, 'openLease' | 'getLease' | 'listLeases' | 'revokeLease'> {
+  return {
+    async openLease(body, { token, idempotencyKey, ...options }) {
+      const answer = openLeaseResponse
+      const path = '/v1/leases'
+      const { lease, credential } = await send({
+        method: 'POST',
+        path,
+        body,
+        answer,
+        token,
+        idempotencyKey,
+        options,
+      })
+      return { lease, credential: wrapped(credential) }
+    },
+    async getLease(leaseId, { token, ...options }) {
+      const path = `/v1/leases/${encodeURIComponent(leaseId)}`
+      const { lease } = await send({ method: 'GET', path, answer: leaseResponse, token, options })
+      return lease
+    },
+    async listLeases(query, { token, ...options }) {
+      const answer = leaseListResponse
+      const path = '/v1/leases'
+      const { leases } = await send({
+        method: 'GET',
+        path,
+        query: { ...query },
+        answer,
+        token,
+        options,
+      })
+      return leases
+    },
+    async revokeLease(leaseId, { token, ...options }) {
+      const path = `/v1/leases/${encodeURIComponent(leaseId)}`
+      const { lease } = await send({
+        method: 'DELETE',
+        path,
+        answer: leaseResponse,
+        token,
+        options,
+      })
+      return lease
+    },
+  }
+}
+
+function wrapped(credential: Readonly<Record<string, string>>): Record<string, CredentialText> {
+  return Object.fromEntries(
+    Object.entries(credential).map(([name, value]) => [name, new CredentialText(value)]),
+  )
+}
+
+function policyCalls(
+  send: Send,
+): Pick<Client, 'applyPolicySet' | 'currentPolicySet' | 'listTemplates'> {
+  const sets = '/v1/policy-sets'
+  return {
+    applyPolicySet(body, { token, ...options }) {
+      return send({
+        method: 'POST',
+        path: sets,
+        body,
+        answer: applyPolicySetResponse,
+        token,
+        options,
+      })
+    },
+    async currentPolicySet({ token, ...options }) {
+      const path = `${sets}/current`
+      const { policySet } = await send({
+        method: 'GET',
+        path,
+        answer: policySetResponse,
+        token,
+        options,
+      })
+      return policySet
+    },
+    listTemplates({ token, ...options }) {
+      const answer = templateListResponse
+      return send({ method: 'GET', path: '/v1/templates', answer, token, options })
+    },
+  }
+}
+
+function healthCalls(send: Send): Pick<Client, 'health' | 'readiness'> {
+  return {
+    health(options = {}) {
+      return send({ method: 'GET', path: '/healthz', answer: healthResponse, options })
+    },
+    readiness(options = {}) {
+      const statuses = [200, 503]
+      return send({ method: 'GET', path: '/readyz', answer: readinessResponse, statuses, options })
+    },
+  }
+}

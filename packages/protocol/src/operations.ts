@@ -1,0 +1,231 @@
+import type { z } from 'zod'
+
+import { healthResponse, readinessResponse } from './health.ts'
+import {
+  leaseListQuery,
+  leaseListResponse,
+  leaseResponse,
+  openLeaseRequest,
+  openLeaseResponse,
+} from './lease.ts'
+import { applyPolicySetRequest, applyPolicySetResponse, policySetResponse } from './policy-set.ts'
+import type { ProblemCode } from './problems.ts'
+import { closeTaskResponse, openTaskRequest, openTaskResponse, taskResponse } from './task.ts'
+import { templateListResponse } from './template.ts'
+
+/** Which tokens a route takes: any one of those named. */
+export type TokenKind = 'workloadToken' | 'taskToken' | 'operatorToken'
+
+/** One route of the API, in the terms of OpenAPI. */
+export interface Operation {
+  readonly method: 'get' | 'post' | 'delete'
+  /** With `{name}` for path parameters. */
+  readonly path: string
+  readonly operationId: string
+  readonly summary: string
+  readonly tokens: readonly TokenKind[]
+  readonly query?: z.ZodObject
+  readonly idempotent?: true
+  readonly request?: { readonly schema: z.ZodType; readonly example: unknown }
+  readonly answer: { readonly status: 200 | 201; readonly schema: z.ZodType }
+  /** Statuses other than that of `answer` with the same body. */
+  readonly alsoAnswers?: readonly number[]
+  /** Beyond those that every route has. */
+  readonly problems: readonly ProblemCode[]
+}
+
+const example = {
+  template: 'github-feature-branch',
+  actions: ['repo.write'],
+  parameters: { repository: 'acme/payments' },
+}
+
+const taskOperations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/v1/tasks',
+    operationId: 'openTask',
+    summary: 'Exchange a workload token for a task and its token',
+    tokens: ['workloadToken'],
+    idempotent: true,
+    request: {
+      schema: openTaskRequest,
+      example: {
+        intent: { reason: 'fix the flaky checkout test', ticket: 'PAY-1234' },
+        declarations: [example],
+        ttlSeconds: 3600,
+      },
+    },
+    answer: { status: 201, schema: openTaskResponse },
+    problems: [
+      'token_replayed',
+      'denied',
+      'owner_inactive',
+      'scope_template_unknown',
+      'action_unknown',
+      'parameter_invalid',
+      'ttl_invalid',
+      'ttl_too_long',
+      'idempotency_conflict',
+    ],
+  },
+  {
+    method: 'get',
+    path: '/v1/tasks/{taskId}',
+    operationId: 'getTask',
+    summary: 'Read a task',
+    tokens: ['taskToken', 'operatorToken'],
+    answer: { status: 200, schema: taskResponse },
+    problems: ['task_unknown'],
+  },
+  {
+    method: 'post',
+    path: '/v1/tasks/{taskId}/token',
+    operationId: 'renewTask',
+    summary: 'Go on with a task, against a fresh workload token of the same subject',
+    tokens: ['workloadToken'],
+    answer: { status: 201, schema: openTaskResponse },
+    problems: ['token_replayed', 'denied', 'owner_inactive', 'task_unknown', 'task_closed'],
+  },
+  {
+    method: 'post',
+    path: '/v1/tasks/{taskId}/close',
+    operationId: 'closeTask',
+    summary: 'Close a task and end every lease in it',
+    tokens: ['taskToken', 'operatorToken'],
+    answer: { status: 200, schema: closeTaskResponse },
+    problems: ['role_required', 'task_unknown'],
+  },
+]
+
+const leaseOperations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/v1/leases',
+    operationId: 'openLease',
+    summary: 'Mint one credential, for one task, for a while',
+    tokens: ['taskToken'],
+    idempotent: true,
+    request: { schema: openLeaseRequest, example: { ...example, ttlSeconds: 600 } },
+    answer: { status: 201, schema: openLeaseResponse },
+    problems: [
+      'denied',
+      'not_declared',
+      'claim_missing',
+      'owner_inactive',
+      'frozen',
+      'limit_reached',
+      'policy_error',
+      'scope_template_unknown',
+      'action_unknown',
+      'parameter_invalid',
+      'scope_invalid',
+      'ttl_invalid',
+      'ttl_too_long',
+      'task_closed',
+      'idempotency_conflict',
+      'credential_already_delivered',
+      'provider_rejected',
+      'provider_overbroad',
+      'provider_throttled',
+      'provider_unavailable',
+    ],
+  },
+  {
+    method: 'get',
+    path: '/v1/leases',
+    operationId: 'listLeases',
+    summary: 'Find leases; a task token sees those of its task',
+    tokens: ['taskToken', 'operatorToken'],
+    query: leaseListQuery,
+    answer: { status: 200, schema: leaseListResponse },
+    problems: ['role_required'],
+  },
+  {
+    method: 'get',
+    path: '/v1/leases/{leaseId}',
+    operationId: 'getLease',
+    summary: 'Read a lease',
+    tokens: ['taskToken', 'operatorToken'],
+    answer: { status: 200, schema: leaseResponse },
+    problems: ['lease_unknown'],
+  },
+  {
+    method: 'delete',
+    path: '/v1/leases/{leaseId}',
+    operationId: 'revokeLease',
+    summary: 'Revoke now; the answer says how far that got',
+    tokens: ['taskToken', 'operatorToken'],
+    answer: { status: 200, schema: leaseResponse },
+    problems: ['role_required', 'lease_unknown'],
+  },
+]
+
+const otherOperations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/v1/policy-sets',
+    operationId: 'applyPolicySet',
+    summary: 'Replace the policy set as a whole, or check whether that would work',
+    tokens: ['operatorToken'],
+    request: {
+      schema: applyPolicySetRequest,
+      example: {
+        resources: [
+          {
+            apiVersion: 'mayfly.dev/v1',
+            kind: 'Owner',
+            metadata: { name: 'dana@acme.example' },
+            spec: { active: true },
+          },
+        ],
+        dryRun: true,
+      },
+    },
+    answer: { status: 200, schema: applyPolicySetResponse },
+    problems: ['role_required', 'policy_set_invalid'],
+  },
+  {
+    method: 'get',
+    path: '/v1/policy-sets/current',
+    operationId: 'currentPolicySet',
+    summary: 'What is in force',
+    tokens: ['operatorToken'],
+    answer: { status: 200, schema: policySetResponse },
+    problems: ['role_required'],
+  },
+  {
+    method: 'get',
+    path: '/v1/templates',
+    operationId: 'listTemplates',
+    summary: 'What may be asked for; a task token sees its own environment',
+    tokens: ['taskToken', 'operatorToken'],
+    answer: { status: 200, schema: templateListResponse },
+    problems: [],
+  },
+  {
+    method: 'get',
+    path: '/healthz',
+    operationId: 'health',
+    summary: 'Whether the process runs',
+    tokens: [],
+    answer: { status: 200, schema: healthResponse },
+    problems: [],
+  },
+  {
+    method: 'get',
+    path: '/readyz',
+    operationId: 'readiness',
+    summary: 'Whether it can issue: the database answers and a policy set is in force',
+    tokens: [],
+    answer: { status: 200, schema: readinessResponse },
+    alsoAnswers: [503],
+    problems: [],
+  },
+]
+
+export const OPERATIONS: readonly Operation[] = [
+  ...taskOperations,
+  ...leaseOperations,
+  ...otherOperations,
+]
