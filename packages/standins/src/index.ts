@@ -1,3 +1,7 @@
+export { type AwsAccessKey, type AwsRole } from './aws/account.ts'
+export { type AwsFault, type AwsFaults } from './aws/faults.ts'
+export { type IssuedSession } from './aws/issued.ts'
+export { startAwsStandin, type AwsStandin, type AwsStandinOptions } from './aws/standin.ts'
 export { type OidcEndpoint, type OidcFault } from './oidc/faults.ts'
 export { type IssueOptions, type IssuedToken, type OidcIssuer } from './oidc/issuer.ts'
 export {
@@ -6,3 +10,17 @@ export {
   type OidcStandinKeys,
   type OidcStandinOptions,
 } from './oidc/standin.ts'
+export { type GithubEndpoint, type GithubFault, type GithubFaults } from './github/faults.ts'
+export {
+  type GithubPermissions,
+  type GithubStandinApp,
+  type GithubStandinInstallation,
+  type GithubStandinRepository,
+} from './github/installation.ts'
+export {
+  startGithubStandin,
+  type GithubRequest,
+  type GithubStandin,
+  type GithubStandinOptions,
+} from './github/standin.ts'
+export { type GithubIssuedToken } from './github/tokens.ts'
