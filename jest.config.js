@@ -18,8 +18,16 @@ const project = (name, more = {}) => ({
   testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
 })
 
+const withDatabase = {
+  globalSetup: '<rootDir>/test/support/global-setup.js',
+  globalTeardown: '<rootDir>/test/support/global-teardown.js',
+}
+
 export default {
-  projects: ['unit', 'contract', 'integration', 'e2e'].map((name) => project(name)),
+  projects: [
+    project('unit'),
+    ...['contract', 'integration', 'e2e'].map((name) => project(name, withDatabase)),
+  ],
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   testTimeout: 30_000,
 }
