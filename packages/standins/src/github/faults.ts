@@ -103,26 +103,10 @@ function endpointOf({ method, path }: Request): GithubEndpoint {
 
 /** Faults that come instead of the effect. True when the request was dealt with. */
 async function instead(fault: Fault, response: Response, now: Date): Promise<boolean> {
-  switch (fault.kind) {
-    case 'status':
-      answerStatus(fault, response, now)
-      return true
-    case 'hang':
-      return true
-    case 'dropped':
-      response.socket?.destroy()
-      return true
-    case 'slow':
-      await wait(fault.milliseconds, undefined, { ref: false })
-      return false
-    case 'lost':
-    case 'garbage':
-    case 'empty':
-    case 'truncated':
-    case 'replaced':
-    case 'wider':
-      return false
-  }
+  if (fault.kind === 'slow') await wait(fault.milliseconds, undefined, { ref: false })
+  if (fault.kind === 'status') answerStatus(fault, response, now)
+  if (fault.kind === 'dropped') response.socket?.destroy()
+  return ['status', 'dropped', 'hang'].includes(fault.kind)
 }
 
 function answerStatus(
@@ -142,40 +126,26 @@ function answerStatus(
 /** Faults that come after the effect: they replace the answer. */
 function tamper(fault: Fault, response: Response): void {
   response.locals['fault'] = fault
-  const { send } = response
-  const plainly = (text: string): Response => send.call(response, text)
-  switch (fault.kind) {
-    case 'lost':
-      response.json = response.end = () => {
-        response.socket?.destroy()
-        return response
-      }
-      return
-    case 'garbage':
-      response.json = () => plainly('<html>all is well</html>')
-      return
-    case 'empty':
-      response.json = () => plainly('')
-      return
-    case 'truncated':
-      response.json = (body: unknown) => {
-        response.type('json')
-        return plainly(JSON.stringify(body).slice(0, fault.characters))
-      }
-      return
-    case 'replaced':
-      response.json = (body: unknown) => {
-        const kept = Object.entries({ ...(body as object), ...fault.fields }) // bodies are objects
-        response.type('json')
-        return plainly(
-          JSON.stringify(Object.fromEntries(kept.filter(([, value]) => value !== null))),
-        )
-      }
-      return
-    case 'status':
-    case 'hang':
-    case 'dropped':
-    case 'slow':
-    case 'wider':
+  if (fault.kind === 'slow' || fault.kind === 'wider') return
+  if (fault.kind === 'lost') {
+    response.json = response.end = () => {
+      response.socket?.destroy()
+      return response
+    }
+    return
   }
+  const { send } = response
+  response.json = (body: unknown) => {
+    response.type(fault.kind === 'garbage' ? 'html' : 'json')
+    return send.call(response, rewritten(fault, body))
+  }
+}
+
+function rewritten(fault: Fault, body: unknown): string {
+  if (fault.kind === 'garbage') return '<html>all is well</html>'
+  if (fault.kind === 'truncated') return JSON.stringify(body).slice(0, fault.characters)
+  if (fault.kind === 'empty') return ''
+  if (fault.kind !== 'replaced') throw new TypeError(`${fault.kind} does not rewrite answers`)
+  const fields = Object.entries({ ...(body as object), ...fault.fields }) // bodies are objects
+  return JSON.stringify(Object.fromEntries(fields.filter(([, value]) => value !== null)))
 }
