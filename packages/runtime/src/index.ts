@@ -1,1 +1,16 @@
-export {}
+export { systemClock } from './clock.ts'
+export { ConfigurationError, parseEnv, type Environment } from './environment.ts'
+export { makeIds } from './ids.ts'
+export { makeLogger, makeReport, type Logger, type LoggerOptions } from './logger.ts'
+export { makeMetrics, type Metrics } from './metrics.ts'
+export { makeShutdown, type Shutdown, type ShutdownOptions } from './shutdown.ts'
+export {
+  countVariable,
+  databaseUrlVariable,
+  flagVariable,
+  logLevelVariable,
+  portVariable,
+  redisUrlVariable,
+  sealingKeysVariable,
+  type SealingKeyText,
+} from './variables.ts'

@@ -1,0 +1,3 @@
+import type { Clock } from '@mayfly/core'
+
+export const systemClock: Clock = { now: () => new Date() }
