@@ -228,9 +228,10 @@ async function abandon(
   }
 }
 
-function activation(deps: IssueLeaseDeps, { leaseId, minted }: MintedLease): Activation {
+function activation(deps: IssueLeaseDeps, { leaseId, provider, minted }: MintedLease): Activation {
   return {
     leaseId,
+    provider: provider.name,
     credentialExpiresAt: minted.credentialExpiresAt,
     handle: minted.handle,
     fingerprints: fingerprints(minted.credential),

@@ -89,6 +89,8 @@ export interface LeaseIntent {
 
 export interface Activation {
   readonly leaseId: string
+  /** Sealed into the handle, so that it opens for this lease at this provider only (R117). */
+  readonly provider: CredentialProvider['name']
   readonly credentialExpiresAt: Date
   readonly handle: RevocationHandle
   /** Base64 SHA-256 of each secret part: joins the provider's audit log, finds leaked tokens. */
