@@ -1,4 +1,6 @@
+export { attenuate } from './attenuate.ts'
 export { makeCloseTask, type CloseTask } from './close-task.ts'
+export { decideLease, type DecideLeaseInput } from './decide-lease.ts'
 export {
   denial,
   type Allowed,
@@ -8,6 +10,7 @@ export {
   type LeaseRequest,
   type NearestRequest,
 } from './decision.ts'
+export { declare } from './declare.ts'
 export { makeEndLease, type EndLease } from './end-lease.ts'
 export { MayflyError, type ErrorCode, type MayflyErrorOptions } from './errors.ts'
 export { subjectOf, type Operator, type VerifiedToken, type Workload } from './identity.ts'
@@ -41,10 +44,17 @@ export {
   type RevocationSent,
 } from './provider.ts'
 export type { Report } from './report.ts'
+export { renderScope } from './render-scope.ts'
 export type * from './resources.ts'
 export { retryAt, type RetryPolicy } from './retry.ts'
 export { makeRevokeLease, type RevocationOutcome, type RevokeLease } from './revoke-lease.ts'
 export { Secret } from './secret.ts'
 export { makeSweep, type Sweep, type SweepResult } from './sweep.ts'
 export type * from './task.ts'
-export type * from './template.ts'
+export {
+  brokenPlaceholdersIn,
+  fillText,
+  placeholdersIn,
+  type ParameterValue,
+  type ParameterValues,
+} from './template.ts'

@@ -93,6 +93,10 @@ export interface ScopeTemplate extends Named<'ScopeTemplate'> {
   readonly limits: TemplateLimits
   /** Cedar text. */
   readonly policy: string
+  /** CI events that run untrusted code and may use writing actions all the same (R7). */
+  readonly events?: readonly string[]
+  /** Accepts permissions that reach beyond the credential's own life or repository (R70, R78). */
+  readonly allowHighRisk?: boolean
   readonly tests: readonly TemplateTest[]
 }
 
@@ -108,12 +112,23 @@ export interface TemplateLimits {
 }
 
 export type ParameterSchema =
-  | { readonly type: 'string'; readonly pattern: string; readonly maxLength?: number }
+  | ({ readonly type: 'string'; readonly pattern: string } & TextLimits)
   | { readonly type: 'string'; readonly enum: readonly string[] }
   | { readonly type: 'integer'; readonly minimum: number; readonly maximum: number }
   | { readonly type: 'boolean' }
   /** Bound from the verified token: the caller cannot choose it. */
-  | { readonly type: 'claim'; readonly fromClaim: string }
+  | ({ readonly type: 'claim'; readonly fromClaim: string; readonly pattern?: string } & TextLimits)
+
+/** What a text parameter may hold besides matching its pattern. */
+export interface TextLimits {
+  readonly maxLength?: number
+  /** Characters with a meaning to some provider (`*`, `+`, a space) that this parameter may hold. */
+  readonly allow?: string
+  /** Lets letters beyond ASCII in, look-alikes with them. */
+  readonly unicode?: boolean
+  /** The spelling to bring the value into before it is compared with anything (R44). */
+  readonly format?: 'repository' | 'ref' | 'hostname'
+}
 
 export interface TemplateTest {
   readonly name: string

@@ -1,1 +1,12 @@
-export {}
+export { compilePolicySet, type PolicySetSource } from './compile-policy-set.ts'
+export { makePolicySource, type SwappablePolicySource } from './policy-source.ts'
+export type { ResourceProblem } from './problem.ts'
+export {
+  makeResolveReference,
+  resolveReferences,
+  type ReferenceSources,
+  type ResolveReference,
+} from './resolve-references.ts'
+export { digestOfResources, templateVersions } from './resource-digest.ts'
+export { parseResourceDocuments } from './resource-documents.ts'
+export { parseResourceFiles, type ResourceFile } from './resource-files.ts'

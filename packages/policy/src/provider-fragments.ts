@@ -1,0 +1,56 @@
+import { z } from 'zod'
+
+import { duration } from './document-fields.ts'
+
+const text = z.string().min(1)
+/** What decides how far a credential reaches is the template author's to write, never a parameter's. */
+const literal = text.refine((value) => !value.includes('{{'), 'must not hold a placeholder')
+
+const github = {
+  account: literal,
+  repositories: z.array(text).min(1).exactOptional(),
+  repositoryIds: z
+    .array(z.union([text, z.int().positive()]))
+    .min(1)
+    .exactOptional(),
+}
+
+const permissions = z
+  .record(literal, z.enum(['read', 'write', 'admin']))
+  .refine((levels) => Object.keys(levels).length > 0, 'must name a permission')
+
+const statement = z.strictObject({
+  actions: z.array(literal).min(1),
+  resources: z.array(text).min(1),
+  conditions: z.record(literal, z.record(literal, z.json())).exactOptional(),
+})
+
+const vaultPath = z.strictObject({
+  path: text.refine((path) => !/[*+]/.test(path), 'must not hold a wildcard; say `prefix: true`'),
+  capabilities: z.array(z.enum(['create', 'read', 'update', 'patch', 'delete', 'list'])).min(1),
+  prefix: z.literal(true).exactOptional(),
+})
+
+const maxTtl = { maxTtl: duration.exactOptional() }
+
+/** Per provider: the keys at `spec` level, and one action. */
+export const PROVIDER_FRAGMENTS = {
+  github: {
+    shared: github,
+    action: z.strictObject({ permissions, ...maxTtl }),
+  },
+  aws: {
+    shared: { roleArn: literal.regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/) },
+    action: z.strictObject({ statements: z.array(statement).min(1), ...maxTtl }),
+  },
+  vault: {
+    shared: {},
+    action: z
+      .strictObject({
+        paths: z.array(vaultPath).min(1).exactOptional(),
+        database: z.strictObject({ mount: literal, role: text }).exactOptional(),
+        ...maxTtl,
+      })
+      .refine(({ paths, database }) => paths ?? database, 'must name `paths` or `database`'),
+  },
+} as const

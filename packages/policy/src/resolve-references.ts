@@ -1,0 +1,53 @@
+import { MayflyError, type Json, type JsonObject } from '@mayfly/core'
+
+/** Gives what an `env:NAME` or `file:/path` reference stands for. Throws when there is nothing. */
+export type ResolveReference = (reference: string) => string
+
+export interface ReferenceSources {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly readFile: (path: string) => string
+}
+
+/**
+ * Reads references from the environment and from files, without a file's last line break. Throws
+ * `policy_set_invalid` with the name of the reference, and never with what it stands for.
+ */
+export function makeResolveReference({ env, readFile }: ReferenceSources): ResolveReference {
+  return (reference) => {
+    const target = reference.slice(reference.indexOf(':') + 1)
+    if (reference.startsWith('env:')) return present(reference, env[target])
+    try {
+      return present(reference, readFile(target).replace(/\r?\n$/, ''))
+    } catch (cause) {
+      throw new MayflyError('policy_set_invalid', `${reference} cannot be read`, { cause })
+    }
+  }
+}
+
+export function isReference(text: string): boolean {
+  return text.startsWith('env:') || text.startsWith('file:')
+}
+
+/**
+ * A connection's settings with every reference resolved. The result holds secrets in the clear:
+ * hand it to the provider's own parser at once, which wraps them.
+ */
+export function resolveReferences(settings: JsonObject, resolve: ResolveReference): JsonObject {
+  return Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [key, resolveIn(value, resolve)]),
+  )
+}
+
+function resolveIn(node: Json, resolve: ResolveReference): Json {
+  if (typeof node === 'string') return isReference(node) ? resolve(node) : node
+  if (Array.isArray(node)) return node.map((item: Json) => resolveIn(item, resolve))
+  // Array.isArray leaves readonly arrays in the type.
+  return typeof node === 'object' && node !== null
+    ? resolveReferences(node as JsonObject, resolve)
+    : node
+}
+
+function present(reference: string, value: string | undefined): string {
+  if (value !== undefined && value !== '') return value
+  throw new MayflyError('policy_set_invalid', `${reference} is not set`)
+}
