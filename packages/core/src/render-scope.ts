@@ -37,18 +37,20 @@ function fragmentOf(template: Renderable, action: string): JsonObject {
  */
 function merge(left: Json, right: Json, key: string): Json {
   if (isList(left) && isList(right)) return right.reduce<readonly Json[]>(unite, left)
-  if (isObject(left) && isObject(right)) {
-    const merged: Record<string, Json> = { ...left }
-    for (const [name, value] of Object.entries(right)) {
-      const present = Object.hasOwn(merged, name) ? merged[name] : undefined
-      const context = key === 'permissions' ? 'permission' : name
-      merged[name] = present === undefined ? value : merge(present, value, context)
-    }
-    return merged
-  }
+  if (isObject(left) && isObject(right)) return mergeObjects(left, right, key)
   if (key === 'permission') return higher(left, right)
   if (left === right) return left
   throw new MayflyError('scope_invalid', `the actions asked for do not agree on ${key}`)
+}
+
+function mergeObjects(left: JsonObject, right: JsonObject, key: string): JsonObject {
+  const merged: Record<string, Json> = { ...left }
+  for (const [name, value] of Object.entries(right)) {
+    const present = Object.hasOwn(merged, name) ? merged[name] : undefined
+    const inside = key === 'permissions' ? 'permission' : name
+    merged[name] = present === undefined ? value : merge(present, value, inside)
+  }
+  return merged
 }
 
 /** Adds to a list what it does not have. Two entries for one Vault path become one. */
@@ -70,14 +72,11 @@ function higher(left: Json, right: Json): Json {
 }
 
 function refuseEmpty(node: Json, where: string): void {
-  const empty = node === '' || (typeof node === 'object' && node !== null && !hasEntries(node))
-  if (empty) throw new MayflyError('scope_invalid', `${where} comes out empty`)
-  if (typeof node !== 'object' || node === null) return
-  for (const [key, value] of Object.entries(node)) refuseEmpty(value, `${where}.${key}`)
-}
-
-function hasEntries(node: object): boolean {
-  return Object.keys(node).length > 0
+  const entries = typeof node === 'object' && node !== null ? Object.entries(node) : null
+  if (node === '' || entries?.length === 0) {
+    throw new MayflyError('scope_invalid', `${where} comes out empty`)
+  }
+  for (const [key, value] of entries ?? []) refuseEmpty(value, `${where}.${key}`)
 }
 
 function isList(node: Json): node is readonly Json[] {

@@ -1,11 +1,5 @@
-import { validate } from '@cedar-policy/cedar-wasm/nodejs'
-import {
-  MayflyError,
-  type ClaimType,
-  type CompiledTemplate,
-  type PolicyAnswer,
-  type PolicyQuestion,
-} from '@mayfly/core'
+import { validate, type Response } from '@cedar-policy/cedar-wasm/nodejs'
+import type { ClaimType, CompiledTemplate, PolicyAnswer, PolicyQuestion } from '@mayfly/core'
 
 import { makeBindParameters } from './bind-parameters.ts'
 import { idProblems, readPolicies, type NamedPolicy } from './cedar-policies.ts'
@@ -69,19 +63,28 @@ function makeDecide(
   policies: readonly NamedPolicy[],
 ): (question: PolicyQuestion) => PolicyAnswer {
   return (question) => {
-    let answer
-    try {
-      answer = evaluateCedar(program, toCedarCall(world, question))
-    } catch (error) {
-      if (error instanceof MayflyError || error instanceof Error) return POLICY_ERROR
-      throw error
-    }
-    if (answer.type === 'failure') return POLICY_ERROR
-    const { decision, diagnostics } = answer.response
+    const response = ask(world, program, question)
     // Cedar skips a forbid that fails to evaluate, and may then say allow.
-    if (diagnostics.errors.length > 0) return POLICY_ERROR
-    if (decision === 'allow') return { allowed: true, policies: diagnostics.reason }
-    const rule = policies.find(({ id }) => diagnostics.reason.includes(id))
-    return { allowed: false, code: 'denied', rule: rule?.id ?? null, reason: rule?.reason ?? null }
+    if (response === null || response.diagnostics.errors.length > 0) return POLICY_ERROR
+    const { reason: deciding } = response.diagnostics
+    if (response.decision === 'allow') return { allowed: true, policies: deciding }
+    const first = policies.find(({ id }) => deciding.includes(id))
+    const { id: rule, reason } = first ?? { id: null, reason: null }
+    return { allowed: false, code: 'denied', rule, reason }
+  }
+}
+
+/** `null` when Cedar could not take the question: a claim of another type than its issuer lists. */
+function ask(
+  world: QuestionWorld,
+  program: CedarProgram,
+  question: PolicyQuestion,
+): Response | null {
+  try {
+    const answer = evaluateCedar(program, toCedarCall(world, question))
+    return answer.type === 'success' ? answer.response : null
+  } catch {
+    // The wasm boundary throws on values that no schema can describe. No answer is a denial.
+    return null
   }
 }

@@ -1,4 +1,4 @@
-import type { Agent, Connection, Guardrail, JsonObject, Owner, RoleBinding } from '@mayfly/core'
+import type { Agent, Connection, Guardrail, Owner, RoleBinding } from '@mayfly/core'
 import { z } from 'zod'
 
 import { environment, name, ownerName, pattern } from './document-fields.ts'
@@ -53,9 +53,9 @@ export const connectionDocument = {
 
 export function toConnection(
   metadata: z.output<typeof connectionDocument.metadata>,
-  { provider, settings }: z.output<typeof connectionDocument.spec>,
+  spec: z.output<typeof connectionDocument.spec>,
 ): Connection {
-  return { kind: 'Connection', ...metadata, provider, settings: settings as JsonObject } // z.json()
+  return { kind: 'Connection', ...metadata, ...spec }
 }
 
 export const guardrailDocument = {

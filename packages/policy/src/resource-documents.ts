@@ -81,8 +81,8 @@ interface Body<Metadata extends z.ZodType, Spec extends z.ZodType> {
 }
 
 /** One kind of document: the envelope around its own metadata and spec. */
-function kind<Kind extends string, Metadata extends z.ZodType, Spec extends z.ZodType>(
-  kindName: Kind,
+function kind<Metadata extends z.ZodType, Spec extends z.ZodType>(
+  kindName: Resource['kind'],
   document: { readonly metadata: Metadata; readonly spec: Spec },
   toResource: (metadata: z.output<Metadata>, spec: z.output<Spec>) => Resource,
 ): Parse {

@@ -47,7 +47,7 @@ const parameter = z.preprocess(
         ...textLimits,
       }),
     ])
-    .transform(({ form, ...schema }): ParameterSchema =>
+    .transform(({ form: _form, ...schema }): ParameterSchema =>
       'fromClaim' in schema ? { type: 'claim', ...schema } : schema,
     ),
 )
@@ -72,8 +72,8 @@ const test = z
     const ttlSeconds = ttl === undefined ? {} : { ttlSeconds: ttl }
     return {
       ...rest,
-      subject: { ...subject, claims: subject.claims as JsonObject }, // z.json()
-      request: { ...request, parameters: params as JsonObject, ...ttlSeconds }, // z.json()
+      subject,
+      request: { ...request, parameters: params, ...ttlSeconds },
     }
   })
 
@@ -138,26 +138,48 @@ export const templateDocument = {
   ]),
 }
 
+type TemplateSpec = z.output<typeof templateDocument.spec>
+
 export function toTemplate(
   metadata: z.output<typeof templateDocument.metadata>,
-  spec: z.output<typeof templateDocument.spec>,
+  spec: TemplateSpec,
 ): ScopeTemplate {
-  const { ttl, actions: written, ...rest } = spec
-  const ours = Object.fromEntries(Object.entries(rest).filter(([key]) => key in common))
-  const shared = Object.fromEntries(
-    Object.entries(rest).filter(([key]) => !(key in common) && key !== 'provider'),
-  )
-  const named = Object.entries(written).map(([action, { maxTtl, ...fragment }]) => [
-    action,
-    { fragment, ...(maxTtl === undefined ? {} : { maxTtlSeconds: maxTtl }) },
-  ])
+  const { ttl, provider, connection, parameters, claims, resource, limits, policy, tests } = spec
+  const { events, allowHighRisk } = spec
   return {
     kind: 'ScopeTemplate',
     ...metadata,
-    ...(ours as Omit<typeof rest, 'provider'>), // what is left of `rest` when the provider's keys are gone
-    provider: spec.provider,
-    actions: Object.fromEntries(named) as ScopeTemplate['actions'], // entries of exactly that shape
-    fragment: shared as JsonObject, // parsed by the provider's schemas, JSON throughout
+    provider,
+    connection,
+    parameters,
+    claims,
+    actions: actionsOf(spec),
+    resource,
+    fragment: sharedFragment(spec),
     ttl: { defaultSeconds: ttl.default, maxSeconds: ttl.max },
+    limits,
+    policy,
+    ...(events === undefined ? {} : { events }),
+    ...(allowHighRisk === undefined ? {} : { allowHighRisk }),
+    tests,
   }
+}
+
+type WrittenAction = JsonObject & { readonly maxTtl?: number }
+
+function actionsOf({ actions: written }: TemplateSpec): ScopeTemplate['actions'] {
+  return Object.fromEntries(
+    Object.entries<WrittenAction>(written).map(([action, { maxTtl, ...fragment }]) => [
+      action,
+      { fragment, ...(maxTtl === undefined ? {} : { maxTtlSeconds: maxTtl }) },
+    ]),
+  )
+}
+
+/** What is left when our own keys are gone is the provider's. */
+function sharedFragment(spec: TemplateSpec): JsonObject {
+  const entries = Object.entries(spec).filter(
+    ([key]) => key !== 'provider' && key !== 'actions' && !Object.hasOwn(common, key),
+  )
+  return Object.fromEntries(entries)
 }

@@ -56,7 +56,7 @@ function agentOf(policySet: PolicySet, template: ScopeTemplate, test: TemplateTe
   if (named) return { ...named, quarantined: false }
   const claims = Object.entries(subject.claims).map(([name, value]): [string, string] => [
     name,
-    String(value),
+    typeof value === 'string' ? value : JSON.stringify(value),
   ])
   return {
     kind: 'Agent',
@@ -70,7 +70,7 @@ function agentOf(policySet: PolicySet, template: ScopeTemplate, test: TemplateTe
   }
 }
 
-function taskOf(agent: Agent, { subject, request }: TemplateTest, now: Date): Task {
+function taskOf(agent: Agent, { subject }: TemplateTest, now: Date): Task {
   return {
     id: 'tsk_test',
     agent: agent.name,

@@ -23,7 +23,7 @@ export function textProblem(
   if (limits.unicode !== true && BEYOND_ASCII.test(text)) return 'holds a character beyond ASCII'
   if (!isPlainPath(text)) return 'holds an empty, `.` or `..` path segment'
   const allowed = new Set(limits.allow)
-  const refused = [...text].find((character) => !mayHold(character, limits, allowed))
+  const refused = Array.from(text).find((character) => !mayHold(character, limits, allowed))
   return refused === undefined ? null : `must not hold ${JSON.stringify(refused)}`
 }
 
