@@ -24,3 +24,9 @@ export {
   type GithubStandinOptions,
 } from './github/standin.ts'
 export { type GithubIssuedToken } from './github/tokens.ts'
+export { type AppRole } from './vault/approle.ts'
+export { type DatabaseRole } from './vault/database.ts'
+export { type VaultFaultRequest } from './vault/faults.ts'
+export { type VaultIssued } from './vault/ledger.ts'
+export { type TokenRole } from './vault/mint-token.ts'
+export { startVaultStandin, type VaultStandin, type VaultStandinOptions } from './vault/standin.ts'
