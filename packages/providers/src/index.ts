@@ -1,1 +1,7 @@
-export {}
+export { type ResolveSecret } from './aws/clients.ts'
+export { makeAwsProvider, type AwsProviderOptions } from './aws/provider.ts'
+export { parseAwsSettings, type AwsIdentity, type AwsSettings } from './aws/settings.ts'
+export { makeAppJwtSigner, type SignAppJwt } from './github/app-jwt.ts'
+export { makeGithubProvider, type GithubProviderOptions } from './github/provider.ts'
+export { githubScopeSchema } from './github/scope.ts'
+export { parseGithubSettings, type GithubSettings } from './github/settings.ts'
