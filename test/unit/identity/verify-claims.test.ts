@@ -57,6 +57,17 @@ test('R8 a token without a jti is known by the hash of what was signed', async (
   expect(verified.tokenId).toBe(createHash('sha256').update(signedPart).digest('hex'))
 })
 
+test('R8 the second signature that anybody can write for an ECDSA token is no second token', async () => {
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+  const token = await world.token({ jti: undefined })
+  const [header = '', payload = '', signature = ''] = token.split('.')
+  const hex = Buffer.from(signature, 'base64url').toString('hex')
+  const other = (order - BigInt(`0x${hex.slice(64)}`)).toString(16).padStart(64, '0')
+  const twin = `${header}.${payload}.${Buffer.from(hex.slice(0, 64) + other, 'hex').toString('base64url')}`
+  const verified = await world.verifier.verify(twin, 'workload', [world.issuer])
+  expect(verified).toEqual(await world.verifier.verify(token, 'workload', [world.issuer]))
+})
+
 test.each([
   ['a wrong issuer', { iss: 'https://elsewhere.test' }, 'issuer_unknown'],
   ['no issuer', { iss: undefined }, 'issuer_unknown'],
