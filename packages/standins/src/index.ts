@@ -1,6 +1,7 @@
 export { type AwsAccessKey, type AwsRole } from './aws/account.ts'
 export { type AwsFault, type AwsFaults } from './aws/faults.ts'
 export { type IssuedSession } from './aws/issued.ts'
+export { signS3Request, type AwsKeys, type S3Call } from './aws/sign-s3.ts'
 export { startAwsStandin, type AwsStandin, type AwsStandinOptions } from './aws/standin.ts'
 export { type OidcEndpoint, type OidcFault } from './oidc/faults.ts'
 export { type IssueOptions, type IssuedToken, type OidcIssuer } from './oidc/issuer.ts'

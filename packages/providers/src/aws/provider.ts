@@ -1,0 +1,77 @@
+import { MintError, type Clock, type CredentialProvider, type DeniedSessions } from '@mayfly/core'
+
+import { makeIamClient, makeStsClient, type ResolveSecret } from './clients.ts'
+import { writeHandle } from './handle.ts'
+import { mintSession } from './mint.ts'
+import { revokeSession } from './revoke.ts'
+import { makeRolePolicies } from './role-policies.ts'
+import { parseAwsScope, targetsOf } from './scope.ts'
+import { checkPolicyFits } from './session-policy.ts'
+import type { AwsSettings } from './settings.ts'
+import { verifySessionDead } from './verify-dead.ts'
+
+export interface AwsProviderOptions {
+  readonly settings: AwsSettings
+  readonly resolveSecret: ResolveSecret
+  readonly deniedSessions: DeniedSessions
+  readonly clock: Clock
+  /** For one call to AWS, its retries included. */
+  readonly timeoutMs: number
+}
+
+/** STS will not make a session shorter than this. */
+const MIN_SESSION_SECONDS = 900
+
+/**
+ * Sessions of allow-listed roles, each bound by its own session policy, named after its lease, and
+ * revoked by name (`AssumeRole` and `PutRolePolicy` in the AWS API references).
+ */
+export function makeAwsProvider({
+  settings,
+  resolveSecret,
+  deniedSessions,
+  clock,
+  timeoutMs,
+}: AwsProviderOptions): CredentialProvider {
+  const minting = { sts: makeStsClient(settings, resolveSecret), settings, clock, timeoutMs }
+  const policies = makeRolePolicies(makeIamClient(settings, resolveSecret), timeoutMs)
+  const lifetimeSeconds = (ttlSeconds: number) =>
+    sessionSeconds(ttlSeconds, settings.maxSessionSeconds)
+
+  return {
+    name: 'aws',
+    prepare(json) {
+      const scope = parseAwsScope(json, settings.allowedRoles)
+      checkPolicyFits(scope)
+      return {
+        targets: targetsOf(scope),
+        lifetimeSeconds,
+        handleBeforeMint: (leaseId) =>
+          writeHandle({ roleArn: scope.roleArn, sessionName: leaseId }),
+        mint: async (request, signal) =>
+          mintSession(
+            minting,
+            { scope, request, sessionSeconds: lifetimeSeconds(request.ttlSeconds) },
+            signal,
+          ),
+      }
+    },
+    revoke: (handle, signal) =>
+      revokeSession({ policies, deniedSessions, settings, clock }, handle, signal),
+    verifyDead: (handle, sent, signal) =>
+      verifySessionDead({ policies, settings }, { handle, sent }, signal),
+  }
+}
+
+function sessionSeconds(ttlSeconds: number, maxSessionSeconds: number): number {
+  if (ttlSeconds > maxSessionSeconds)
+    throw new MintError(
+      'none',
+      'ttl_too_long',
+      `an AWS session of this connection lasts ${String(maxSessionSeconds)} seconds at most`,
+      {
+        details: { maxSessionSeconds },
+      },
+    )
+  return Math.max(MIN_SESSION_SECONDS, Math.ceil(ttlSeconds))
+}
