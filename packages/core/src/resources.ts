@@ -95,7 +95,7 @@ export interface ScopeTemplate extends Named<'ScopeTemplate'> {
   readonly policy: string
   /** CI events that run untrusted code and may use writing actions all the same (R7). */
   readonly events?: readonly string[]
-  /** Accepts permissions that reach beyond the credential's own life or repository (R70, R78). */
+  /** Accepts GitHub permissions that reach beyond a repository's contents (R70). */
   readonly allowHighRisk?: boolean
   readonly tests: readonly TemplateTest[]
 }

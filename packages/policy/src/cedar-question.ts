@@ -20,7 +20,7 @@ export function toCedarCall(world: QuestionWorld, question: PolicyQuestion): Ced
   const owner = { type: 'Mayfly::Owner', id: agent.owner }
   const resource = {
     type: `Mayfly::${template.resource.type}`,
-    id: fillText(template.resource.id, parameters),
+    id: spelledOnce(template.resource.type, fillText(template.resource.id, parameters)),
   }
   return {
     principal,
@@ -33,6 +33,11 @@ export function toCedarCall(world: QuestionWorld, question: PolicyQuestion): Ced
       { uid: resource, attrs: { env: targetEnvironment }, parents: [] },
     ],
   }
+}
+
+/** GitHub and DNS ignore case: a forbid on `acme/policies` must also meet `Acme/Policies` (R44). */
+function spelledOnce(type: string, id: string): string {
+  return type === 'Repo' || type === 'Host' ? id.toLowerCase() : id
 }
 
 function agentAttributes(

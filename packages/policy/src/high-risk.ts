@@ -6,13 +6,16 @@ const GITHUB = /^(workflows|administration|secrets|environments|members|organiza
 
 /**
  * AWS actions that yield credentials which outlive the session or cannot be revoked with it (R78):
- * role chaining and bearer tokens, IAM writes, and the twelve-hour registry tokens.
+ * role chaining and bearer tokens, IAM writes, database and registry tokens.
  */
 const AWS = [
   'sts:*',
   'iam:*',
   'organizations:*',
+  'signin:*',
+  'rds-db:connect',
   'ecr:getauthorizationtoken',
+  'ecr-public:getauthorizationtoken',
   'codeartifact:getauthorizationtoken',
 ]
 

@@ -8,6 +8,7 @@ const literal = text.refine((value) => !value.includes('{{'), 'must not hold a p
 
 const github = {
   account: literal,
+  allowHighRisk: z.literal(true).exactOptional(),
   repositories: z.array(text).min(1).exactOptional(),
   repositoryIds: z
     .array(z.union([text, z.int().positive()]))
@@ -22,7 +23,9 @@ const permissions = z
 const statement = z.strictObject({
   actions: z.array(literal).min(1),
   resources: z.array(text).min(1),
-  conditions: z.record(literal, z.record(literal, z.json())).exactOptional(),
+  conditions: z
+    .record(literal, z.record(literal, z.union([text, z.array(text).min(1)])))
+    .exactOptional(),
 })
 
 const vaultPath = z.strictObject({
@@ -40,7 +43,11 @@ export const PROVIDER_FRAGMENTS = {
     action: z.strictObject({ permissions, ...maxTtl }),
   },
   aws: {
-    shared: { roleArn: literal.regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/) },
+    shared: {
+      roleArn: literal.regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, 'must be a role'),
+      policyArns: z.array(literal).min(1).max(10).exactOptional(),
+      allowNonRevocable: z.literal(true).exactOptional(),
+    },
     action: z.strictObject({ statements: z.array(statement).min(1), ...maxTtl }),
   },
   vault: {

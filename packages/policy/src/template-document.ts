@@ -95,7 +95,6 @@ const common = {
     .default({}),
   policy: z.string().min(1),
   events: z.array(z.string().min(1)).exactOptional(),
-  allowHighRisk: z.boolean().exactOptional(),
   tests: z.array(test).default([]),
 }
 
@@ -145,7 +144,8 @@ export function toTemplate(
   spec: TemplateSpec,
 ): ScopeTemplate {
   const { ttl, provider, connection, parameters, claims, resource, limits, policy, tests } = spec
-  const { events, allowHighRisk } = spec
+  const { events } = spec
+  const allowHighRisk = 'allowHighRisk' in spec ? spec.allowHighRisk : undefined
   return {
     kind: 'ScopeTemplate',
     ...metadata,
@@ -176,10 +176,10 @@ function actionsOf({ actions: written }: TemplateSpec): ScopeTemplate['actions']
   )
 }
 
+const OURS = new Set([...Object.keys(common), 'provider', 'actions', 'allowHighRisk'])
+
 /** What is left when our own keys are gone is the provider's. */
 function sharedFragment(spec: TemplateSpec): JsonObject {
-  const entries = Object.entries(spec).filter(
-    ([key]) => key !== 'provider' && key !== 'actions' && !Object.hasOwn(common, key),
-  )
+  const entries = Object.entries(spec).filter(([key]) => !OURS.has(key))
   return Object.fromEntries(entries)
 }

@@ -124,12 +124,14 @@ function scopeProblems(template: ScopeTemplate): readonly Found[] {
   return problems
 }
 
+/** Permissions that a template has to accept in words: its reviewer must not have to know them all. */
 function riskProblems(template: ScopeTemplate): readonly Found[] {
-  if (template.allowHighRisk === true) return []
+  const word = template.provider === 'aws' ? 'allowNonRevocable' : 'allowHighRisk'
+  if (template.allowHighRisk === true || template.fragment['allowNonRevocable'] === true) return []
   return Object.entries(template.actions).flatMap(([action, { fragment }]) =>
     highRiskIn(template.provider, fragment).map((what) => ({
       path: ['spec', 'actions', action],
-      message: `${what} is high-risk; accept it with allowHighRisk: true`,
+      message: `${what} is high-risk; accept it with ${word}: true`,
     })),
   )
 }
