@@ -1,10 +1,16 @@
 import { generateKeyPairSync } from 'node:crypto'
 
-import { Secret, type Credential, type CredentialProvider, type Json } from '@mayfly/core'
+import {
+  Secret,
+  type Credential,
+  type CredentialProvider,
+  type Json,
+  type JsonObject,
+} from '@mayfly/core'
 import { makeAppJwtSigner, makeGithubProvider, parseGithubSettings } from '@mayfly/providers'
 import { startGithubStandin, type GithubStandin } from '@mayfly/standins'
 
-import { assertDescribed } from './github-openapi.ts'
+import { assertDescribed, loadGithubDescription } from './github-openapi.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -30,7 +36,7 @@ export interface GithubWorld {
   readonly waits: number[]
 }
 
-export const scope: Json = {
+export const scope: JsonObject = {
   account: 'acme',
   repositories: ['payments'],
   permissions: { contents: 'write' },
@@ -39,6 +45,8 @@ export const scope: Json = {
 export async function openGithub(
   over: { readonly timeoutMs?: number; readonly requestsPerHour?: number } = {},
 ): Promise<GithubWorld> {
+  // Before the provider's own time-outs begin to run.
+  await loadGithubDescription()
   const clock = makeClock()
   const github = await startGithubStandin({
     apps: [{ appId: 7, slug: 'mayfly', publicKey, permissions: APP_PERMISSIONS }],
