@@ -1,1 +1,6 @@
-export {}
+export { makeAnswerAlarm, type AnswerAlarmDeps } from './answer-alarm.ts'
+export { loadConfig, type WorkerConfig } from './config.ts'
+export { startHealthServer } from './health-server.ts'
+export { makeWorkerMetrics, measured } from './metrics.ts'
+export { startSweeper } from './sweeper.ts'
+export { withDeadline } from './with-deadline.ts'

@@ -1,4 +1,4 @@
-import { Counter, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 export interface Series<Label extends string> {
   readonly name: string
@@ -15,6 +15,8 @@ export interface Metrics {
   durations<Label extends string>(
     series: Series<Label>,
   ): (labels: Readonly<Record<Label, string>>, seconds: number) => void
+  /** A level, asked for when the metrics are read: `NaN` when it cannot be told. */
+  gauge(series: Omit<Series<never>, 'labels'>, read: () => Promise<number>): void
   /** The Prometheus text exposition of everything above. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>
 }
@@ -39,6 +41,16 @@ export function makeMetrics(): Metrics {
       return (values, seconds) => {
         histogram.observe({ ...values }, seconds)
       }
+    },
+    gauge({ name, help }, read) {
+      new Gauge({
+        name,
+        help,
+        registers,
+        async collect() {
+          this.set(await read().catch(() => NaN))
+        },
+      })
     },
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() }

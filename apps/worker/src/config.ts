@@ -1,0 +1,52 @@
+import {
+  countVariable,
+  databaseUrlVariable,
+  logLevelVariable,
+  parseEnv,
+  portVariable,
+  redisUrlVariable,
+  sealingKeysVariable,
+  type Environment,
+  type SealingKeyText,
+} from '@mayfly/runtime'
+import { z } from 'zod'
+
+const variables = z.object({
+  DATABASE_URL: databaseUrlVariable,
+  REDIS_URL: redisUrlVariable.optional(),
+  SEALING_KEYS: sealingKeysVariable,
+  WORKER_CONCURRENCY: countVariable.max(500).default(16),
+  SWEEP_INTERVAL_MS: countVariable.min(50).max(60_000).default(2_000),
+  PROVIDER_TIMEOUT_MS: countVariable.max(120_000).default(10_000),
+  LOG_LEVEL: logLevelVariable.default('info'),
+  HEALTH_HOST: z.string().min(1).default('127.0.0.1'),
+  HEALTH_PORT: portVariable.default(8081),
+})
+
+export interface WorkerConfig {
+  readonly databaseUrl: string
+  /** Absent: the queue lives in PostgreSQL. */
+  readonly redisUrl: string | undefined
+  readonly sealingKeys: readonly SealingKeyText[]
+  /** Revocations that the alarms run at once, and again that many for the sweeper. */
+  readonly concurrency: number
+  readonly sweepIntervalMs: number
+  /** Bounds one revocation attempt: revoking and asking whether the credential is dead. */
+  readonly providerTimeoutMs: number
+  readonly logLevel: string
+  readonly health: { readonly host: string; readonly port: number }
+}
+
+export function loadConfig(env: Environment): WorkerConfig {
+  const read = parseEnv(variables, env)
+  return {
+    databaseUrl: read.DATABASE_URL,
+    redisUrl: read.REDIS_URL,
+    sealingKeys: read.SEALING_KEYS,
+    concurrency: read.WORKER_CONCURRENCY,
+    sweepIntervalMs: read.SWEEP_INTERVAL_MS,
+    providerTimeoutMs: read.PROVIDER_TIMEOUT_MS,
+    logLevel: read.LOG_LEVEL,
+    health: { host: read.HEALTH_HOST, port: read.HEALTH_PORT },
+  }
+}
