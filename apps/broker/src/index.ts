@@ -1,1 +1,2 @@
-export {}
+export { makeApp, type AppDeps } from './http/app.ts'
+export { makeBrokerMetrics } from './metrics.ts'

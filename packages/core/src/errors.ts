@@ -8,6 +8,7 @@ export type ErrorCode =
   // the request does not parse, or names what does not exist
   | 'invalid_request'
   | 'payload_too_large'
+  | 'unsupported_media_type'
   | 'not_found'
   | 'scope_template_unknown'
   | 'action_unknown'

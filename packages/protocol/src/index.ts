@@ -27,7 +27,7 @@ export {
   type ApplyPolicySetResponse,
   type PolicySetBody,
 } from './policy-set.ts'
-export { problemSchema, type Problem } from './problem.ts'
+export { explanationSchema, problemSchema, type Problem } from './problem.ts'
 export { isProblemCode, PROBLEMS, type ProblemCode, type ProblemEntry } from './problems.ts'
 export {
   openTaskRequest,

@@ -15,8 +15,8 @@ export const openLeaseRequest = z.strictObject({
   template: templateName,
   actions: requestedActions,
   parameters: requestedParameters,
-  ttlSeconds: ttlSeconds.optional(),
-  reason: reason.optional(),
+  ttlSeconds: ttlSeconds.exactOptional(),
+  reason: reason.exactOptional(),
 })
 export type OpenLeaseRequest = z.input<typeof openLeaseRequest>
 
@@ -67,10 +67,10 @@ export const openLeaseResponse = z.object({
 export const leaseResponse = z.object({ lease: leaseSchema })
 
 export const leaseListQuery = z.strictObject({
-  live: z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' }).optional(),
-  target: z.string().min(1).max(500).optional(),
-  agent: z.string().min(1).max(200).optional(),
-  taskId: taskId.optional(),
+  live: z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' }).exactOptional(),
+  target: z.string().min(1).max(500).exactOptional(),
+  agent: z.string().min(1).max(200).exactOptional(),
+  taskId: taskId.exactOptional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 })
 

@@ -5,7 +5,7 @@ import { jsonObject } from './fields.ts'
 /** Documents of the form `{ apiVersion, kind, metadata, spec }`. They replace the set as a whole. */
 export const applyPolicySetRequest = z.strictObject({
   resources: z.array(jsonObject).min(1).max(5000),
-  dryRun: z.boolean().optional(),
+  dryRun: z.boolean().exactOptional(),
 })
 export type ApplyPolicySetRequest = z.input<typeof applyPolicySetRequest>
 

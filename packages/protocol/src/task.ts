@@ -19,14 +19,14 @@ export const declarationSchema = z.strictObject({
 
 export const intentSchema = z.strictObject({
   reason,
-  ticket: z.string().min(1).max(200).optional(),
+  ticket: z.string().min(1).max(200).exactOptional(),
 })
 
 /** Everything that the task will ever ask for is declared here; it cannot be widened later. */
 export const openTaskRequest = z.strictObject({
   intent: intentSchema,
   declarations: z.array(declarationSchema).min(1).max(50),
-  ttlSeconds: ttlSeconds.optional(),
+  ttlSeconds: ttlSeconds.exactOptional(),
 })
 export type OpenTaskRequest = z.input<typeof openTaskRequest>
 
