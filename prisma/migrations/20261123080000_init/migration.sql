@@ -121,7 +121,7 @@ CREATE TABLE "audit_events" (
 
 -- CreateTable
 CREATE TABLE "policy_sets" (
-    "version" SERIAL NOT NULL,
+    "version" INTEGER NOT NULL,
     "digest" TEXT NOT NULL,
     "resources" JSONB NOT NULL,
     "applied_by" TEXT NOT NULL,
@@ -146,15 +146,15 @@ CREATE TABLE "freezes" (
 -- CreateTable
 CREATE TABLE "signing_keys" (
     "kid" TEXT NOT NULL,
-    "alg" TEXT NOT NULL,
-    "public_jwk" JSONB NOT NULL,
     "sealed_jwk" BYTEA NOT NULL,
     "seal_key_id" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    "retired_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "signing_keys_pkey" PRIMARY KEY ("kid")
 );
+
+-- CreateIndex
+CREATE INDEX "tasks_not_after_idx" ON "tasks"("not_after") WHERE (closed_at IS NULL);
 
 -- CreateIndex
 CREATE INDEX "token_uses_expires_at_idx" ON "token_uses"("expires_at");

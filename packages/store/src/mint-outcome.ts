@@ -1,0 +1,95 @@
+import { assertTransition, MayflyError, type Activation, type LeaseStore } from '@mayfly/core'
+
+import type { Database } from './database.ts'
+import { sealPurpose } from './lease-handle.ts'
+import { LEASE_COLUMNS, leaseOf } from './lease-row.ts'
+import type { Sealer } from './sealer.ts'
+
+const ACTIVATE = {
+  name: 'activate_lease',
+  text: `
+    WITH lease AS (
+      UPDATE leases SET state = 'active', credential_expires_at = $2, sealed_handle = $3,
+          handle_key_id = $4, fingerprints = $5,
+          due_at = least(now() + make_interval(secs => $6), expires_at)
+        WHERE id = $1 AND state = 'pending' AND ended_at IS NULL
+        RETURNING *
+    ), event AS (
+      INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
+        SELECT 'lease.active', subject, agent, task_id, id, decision_id, jsonb_build_object(
+          'fingerprints', fingerprints, 'credentialExpiresAt', credential_expires_at) FROM lease
+    )
+    SELECT ${LEASE_COLUMNS} FROM lease`,
+}
+
+const FAIL = {
+  name: 'fail_lease',
+  text: `
+    WITH lease AS (
+      UPDATE leases SET state = 'failed', due_at = NULL, sealed_handle = NULL, handle_key_id = NULL
+        WHERE id = $1 AND state = 'pending'
+        RETURNING *
+    )
+    INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
+      SELECT 'lease.failed', subject, agent, task_id, id, decision_id,
+        jsonb_build_object('code', $2::text) FROM lease
+      RETURNING 1`,
+}
+
+// A worker that claimed the lease without a handle is fenced off by the attempt: its settlement,
+// which knows nothing of this handle, would put the lease to sleep.
+const SURRENDER = {
+  name: 'surrender_lease',
+  text: `
+    WITH lease AS (
+      UPDATE leases SET credential_expires_at = $2, sealed_handle = $3, handle_key_id = $4,
+          fingerprints = $5, irrevocable_reason = NULL, irrevocable_dies_at = NULL,
+          state = CASE state WHEN 'pending' THEN 'active' ELSE state END,
+          ended_at = coalesce(ended_at, now()), end_reason = coalesce(end_reason, $6),
+          revocation_attempts = revocation_attempts + (state = 'revoking')::int,
+          due_at = now(), claimed_at = NULL, sent_at = NULL
+        WHERE id = $1 AND state IN ('pending', 'active', 'revoking', 'revocation_failed')
+        RETURNING *
+    )
+    INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
+      SELECT 'lease.surrendered', subject, agent, task_id, id, decision_id, jsonb_build_object(
+        'fingerprints', fingerprints, 'reason', $6::text) FROM lease
+      RETURNING 1`,
+}
+
+type MintOutcome = Pick<LeaseStore, 'activate' | 'fail' | 'surrender'>
+
+/** What is written when the provider has answered, or has refused. */
+export function makeMintOutcome(database: Database, sealer: Sealer): MintOutcome {
+  const found = (activation: Activation): readonly unknown[] => {
+    const purpose = sealPurpose(activation.leaseId, activation.provider)
+    const { bytes, keyId } = sealer.seal(activation.handle, purpose)
+    const { leaseId, credentialExpiresAt, fingerprints } = activation
+    return [leaseId, credentialExpiresAt, bytes, keyId, fingerprints]
+  }
+
+  async function refuse(leaseId: string, to: 'active' | 'failed'): Promise<never> {
+    const lease = await database.prisma.lease.findUnique({ where: { id: leaseId } })
+    if (!lease) throw new MayflyError('lease_unknown', `no lease ${leaseId}`)
+    const { state, endedAt } = leaseOf(lease)
+    // A pending lease that was ended is as good as revoking: nothing may become of it.
+    assertTransition(leaseId, endedAt && state === 'pending' ? 'revoking' : state, to)
+    throw new MayflyError('lease_transition_illegal', `lease ${leaseId} changed meanwhile`)
+  }
+
+  return {
+    async activate(activation) {
+      const values = [...found(activation), activation.deliveryDeadlineSeconds]
+      const [row] = await database.rows(ACTIVATE, values)
+      return row ? leaseOf(row) : refuse(activation.leaseId, 'active')
+    },
+    async fail(leaseId, code) {
+      const [row] = await database.rows(FAIL, [leaseId, code])
+      if (!row) await refuse(leaseId, 'failed')
+    },
+    async surrender(activation, reason) {
+      const [row] = await database.rows(SURRENDER, [...found(activation), reason])
+      return row !== undefined
+    },
+  }
+}

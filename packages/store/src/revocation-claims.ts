@@ -1,0 +1,139 @@
+import type { ClaimedLease, LeaseStore, Settlement } from '@mayfly/core'
+import { z } from 'zod'
+
+import type { Database } from './database.ts'
+import { sealPurpose } from './lease-handle.ts'
+import { LEASE_COLUMNS, leaseOf } from './lease-row.ts'
+import type { Sealer } from './sealer.ts'
+
+// The row lock makes racing callers queue; each then looks at `due_at` again, which the first one
+// has moved. Nobody can kill a credential that the provider's clock has killed: a minute of grace
+// covers the difference between its clock and ours.
+const CLAIM = {
+  name: 'claim_lease',
+  text: `
+    WITH held AS (
+      SELECT id, state AS "from",
+          state IN ('active', 'revocation_failed')
+            AND credential_expires_at < now() - interval '1 minute' AS died,
+          CASE WHEN state = 'pending' THEN 'mint_unconfirmed'
+               WHEN delivered_at IS NULL AND expires_at > now() THEN 'undelivered'
+               ELSE 'lease_ended' END AS reason
+        FROM leases
+        WHERE id = $1 AND due_at <= now()
+          AND state IN ('pending', 'active', 'revoking', 'revocation_failed')
+        FOR UPDATE
+    ), lease AS (
+      UPDATE leases l SET
+          state = CASE WHEN died THEN 'expired' ELSE 'revoking' END,
+          end_reason = coalesce(end_reason, reason),
+          ended_at = coalesce(ended_at, CASE reason WHEN 'lease_ended' THEN expires_at ELSE now() END),
+          revocation_attempts = revocation_attempts + (NOT died)::int,
+          due_at = CASE WHEN NOT died THEN now() + make_interval(secs => $2) END,
+          claimed_at = CASE WHEN NOT died THEN now() END,
+          sealed_handle = CASE WHEN NOT died THEN sealed_handle END,
+          handle_key_id = CASE WHEN NOT died THEN handle_key_id END
+        FROM held WHERE l.id = held.id
+        RETURNING l.*, held."from"
+    ), event AS (
+      INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
+        SELECT 'lease.' || state, subject, agent, task_id, id, decision_id, jsonb_build_object(
+          'from', "from", 'endReason', end_reason, 'attempt', revocation_attempts) FROM lease
+    )
+    SELECT ${LEASE_COLUMNS}, "from", sealed_handle AS "sealedHandle",
+      handle_key_id AS "handleKeyId", sent_at AS "sentAt", now()::timestamptz(3) AS now FROM lease`,
+}
+
+const DUE_AT = {
+  name: 'lease_due_at',
+  text: `SELECT due_at AS "dueAt" FROM leases
+           WHERE id = $1 AND due_at > now() AND claimed_at IS NULL`,
+}
+
+// A credential that nothing can kill is looked at again when its own clock has run out, not before.
+const SETTLE = {
+  name: 'settle_lease',
+  text: `
+    WITH lease AS (
+      UPDATE leases SET
+          state = CASE $3 WHEN 'propagating' THEN state ELSE $3 END,
+          revoked_at = CASE $3 WHEN 'revoked' THEN now() END,
+          revocation_proof = $4,
+          revocation_note = coalesce($5, revocation_note),
+          irrevocable_reason = coalesce($8, irrevocable_reason),
+          irrevocable_dies_at = coalesce($9, irrevocable_dies_at),
+          sent_at = coalesce(sent_at, $7),
+          due_at = CASE WHEN coalesce($9, irrevocable_dies_at) IS NULL OR $3 <> 'revocation_failed'
+            THEN $6 ELSE greatest($6, credential_expires_at + interval '61 seconds') END,
+          claimed_at = NULL,
+          sealed_handle = CASE WHEN $3 <> 'revoked' THEN sealed_handle END,
+          handle_key_id = CASE WHEN $3 <> 'revoked' THEN handle_key_id END
+        WHERE id = $1 AND state = 'revoking' AND revocation_attempts = $2 AND claimed_at IS NOT NULL
+        RETURNING *
+    )
+    INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
+      SELECT 'lease.' || state, subject, agent, task_id, id, decision_id,
+        jsonb_strip_nulls(jsonb_build_object('attempt', revocation_attempts, 'proof', $4::text,
+          'note', $5::text, 'irrevocable', irrevocable_reason, 'retryAt', due_at)) FROM lease
+      RETURNING 1`,
+}
+
+const claimSchema = z.object({
+  from: z.enum(['pending', 'active', 'revoking', 'revocation_failed']),
+  state: z.string(),
+  sealedHandle: z.instanceof(Uint8Array).nullable(),
+  handleKeyId: z.string().nullable(),
+  sentAt: z.date().nullable(),
+  now: z.date(),
+})
+
+const dueSchema = z.object({ dueAt: z.date() })
+
+type RevocationClaims = Pick<LeaseStore, 'claim' | 'settle'>
+
+/** Lets exactly one of many revokers act on a lease at a time, and fences off those that lost it. */
+export function makeRevocationClaims(database: Database, sealer: Sealer): RevocationClaims {
+  function claimedLease(row: unknown): ClaimedLease {
+    const lease = leaseOf(row)
+    const { from, sealedHandle, handleKeyId, sentAt, now } = claimSchema.parse(row)
+    const handle =
+      sealedHandle === null || handleKeyId === null
+        ? null
+        : sealer.open(
+            { keyId: handleKeyId, bytes: Uint8Array.from(sealedHandle) },
+            sealPurpose(lease.id, lease.provider),
+          )
+    return { lease, handle, attempt: lease.revocationAttempts, from, sentAt, now }
+  }
+
+  return {
+    async claim(leaseId, visibilitySeconds) {
+      const [row] = await database.rows(CLAIM, [leaseId, visibilitySeconds])
+      if (row) {
+        if (claimSchema.parse(row).state === 'expired') return { outcome: 'nothing_to_do' }
+        return { outcome: 'claimed', claimed: claimedLease(row) }
+      }
+      const [later] = await database.rows(DUE_AT, [leaseId])
+      if (!later) return { outcome: 'nothing_to_do' }
+      return { outcome: 'not_due', dueAt: dueSchema.parse(later).dueAt }
+    },
+    async settle({ lease, attempt }, settlement) {
+      const [row] = await database.rows(SETTLE, [
+        lease.id,
+        attempt,
+        ...settlementValues(settlement),
+      ])
+      return row !== undefined
+    },
+  }
+}
+
+/** `$3` to `$9` of the statement. */
+function settlementValues(settlement: Settlement): readonly unknown[] {
+  if (settlement.to === 'revoked')
+    return [settlement.to, settlement.proof, null, null, null, null, null]
+  const { to, note, retryAt } = settlement
+  if (to === 'propagating') return [to, null, note, retryAt, settlement.sentAt, null, null]
+  const { reason = null, diesAt = null } = settlement.irrevocable ?? {}
+  return [to, null, note, retryAt, null, reason, diesAt]
+}

@@ -1,0 +1,77 @@
+import type { AuditLog, DeniedSessions, Report, TaskStore } from '@mayfly/core'
+
+import { makeAuditLog } from './audit-log.ts'
+import { openDatabase, type Database, type DatabaseOptions } from './database.ts'
+import { makeDeniedSessions } from './denied-sessions.ts'
+import { makeLeaseStore, type PostgresLeaseStore } from './lease-store.ts'
+import { makePolicySetStore, type PolicySetStore } from './policy-set-store.ts'
+import { makeSealer, type SealingKey } from './sealer.ts'
+import { makeSigningKeyStore, type SigningKeyStore } from './signing-key-store.ts'
+import { makeTaskStore } from './task-store.ts'
+
+export interface StoreOptions extends DatabaseOptions {
+  /** The first one seals, all of them open. */
+  readonly sealingKeys: readonly SealingKey[]
+  readonly report?: Report
+}
+
+/** Everything that is kept in PostgreSQL. */
+export interface Store {
+  readonly leases: Omit<PostgresLeaseStore, 'close'>
+  readonly tasks: TaskStore
+  readonly audit: AuditLog
+  readonly policySets: PolicySetStore
+  readonly signingKeys: SigningKeyStore
+  readonly deniedSessions: DeniedSessions
+  /** Resolves when the database answers. */
+  ping(): Promise<void>
+  /** Forgets used tokens and idempotency keys that can no longer matter. */
+  prune(): Promise<void>
+  /** Stores what is still waiting to be stored, and lets go of every session. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a migrated database. Sessions are made when needed: at most `maxConnections`, and besides
+ * them one per policy subscription and four for locks.
+ */
+export function openStore(options: StoreOptions): Store {
+  const { connectionString, sealingKeys, report = () => undefined } = options
+  const sealer = makeSealer(sealingKeys)
+  const database = openDatabase(options)
+  const leases = makeLeaseStore(database, sealer, report)
+  const deniedSessions = makeDeniedSessions(connectionString)
+  let closing: Promise<void> | null = null
+
+  async function close(): Promise<void> {
+    await leases.close()
+    await Promise.all([deniedSessions.close(), database.close()])
+  }
+
+  return {
+    leases,
+    tasks: makeTaskStore(database),
+    audit: makeAuditLog(database),
+    policySets: makePolicySetStore({ database, connectionString, report }),
+    signingKeys: makeSigningKeyStore(database, sealer),
+    deniedSessions,
+    ping: () => ping(database),
+    prune: () => prune(database),
+    close: () => (closing ??= close()),
+  }
+}
+
+async function ping(database: Database): Promise<void> {
+  await database.rows({ text: 'SELECT 1' }, [])
+}
+
+async function prune(database: Database): Promise<void> {
+  await database.rows(
+    { text: `DELETE FROM token_uses WHERE expires_at < now() - interval '1 hour'` },
+    [],
+  )
+  await database.rows(
+    { text: `DELETE FROM idempotency_keys WHERE created_at < now() - interval '2 days'` },
+    [],
+  )
+}
