@@ -14,11 +14,6 @@ export const BUILTIN_GUARDRAILS = `
 forbid(principal is Mayfly::Agent, action, resource)
   when { principal.quarantined };
 
-@id("mayfly:owner-inactive")
-@reason("somebody who answers for this request is inactive")
-forbid(principal is Mayfly::Agent, action, resource)
-  unless { principal.owner.active };
-
 @id("mayfly:review-overdue")
 @reason("the review of this scope template is overdue")
 forbid(principal, action, resource)

@@ -8,7 +8,9 @@ import { BUILTIN_PREFIX } from './builtin-guardrails.ts'
 
 export interface NamedPolicy {
   readonly id: string
-  readonly json: PolicyJson
+  readonly effect: PolicyJson['effect']
+  /** Kept as text: in JSON, Cedar's 64-bit integers would become other numbers. */
+  readonly text: string
   /** `@reason`, written for the caller who is refused. */
   readonly reason: string | null
 }
@@ -34,7 +36,7 @@ export function readPolicies(text: string): ReadPolicies {
   for (const part of parts.policies) {
     const read = policyToJson(part)
     if (read.type === 'failure') problems.push(...read.errors.map(({ message }) => message))
-    else if (ID.test(idOf(read.json))) policies.push(named(read.json))
+    else if (ID.test(idOf(read.json))) policies.push(named(part, read.json))
     else problems.push('every policy needs an @id of lower-case letters, digits and : . _ -')
   }
   return { policies, problems }
@@ -50,8 +52,9 @@ export function idProblems(ids: readonly string[], taken: ReadonlySet<string>): 
   ]
 }
 
-function named(json: PolicyJson): NamedPolicy {
-  return { id: idOf(json), json, reason: json.annotations?.['reason'] ?? null }
+function named(text: string, json: PolicyJson): NamedPolicy {
+  const reason = json.annotations?.['reason'] ?? null
+  return { id: idOf(json), effect: json.effect, text, reason }
 }
 
 function idOf(json: PolicyJson): string {

@@ -3,14 +3,14 @@ import {
   preparseSchema,
   statefulIsAuthorized,
   type AuthorizationAnswer,
-  type PolicyJson,
   type SchemaJson,
   type StatefulAuthorizationCall,
 } from '@cedar-policy/cedar-wasm/nodejs'
 
 /** What one template is evaluated against: guardrails and its own policies, and their schema. */
 export interface CedarProgram {
-  readonly policies: Readonly<Record<string, PolicyJson>>
+  /** Text by `@id`. */
+  readonly policies: Readonly<Record<string, string>>
   readonly schema: SchemaJson<string>
 }
 
@@ -27,7 +27,7 @@ export type CedarCall = Omit<
  * simply takes a slot again.
  */
 const slots = new Map<CedarProgram, string>()
-const free = Array.from({ length: 256 }, (_, index) => `slot-${String(index)}`)
+const free = Array.from({ length: 128 }, (_, index) => `slot-${String(index)}`)
 
 /** Throws when Cedar cannot read the program; what was in force elsewhere stays in force. */
 export function evaluateCedar(program: CedarProgram, call: CedarCall): AuthorizationAnswer {

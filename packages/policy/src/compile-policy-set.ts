@@ -102,8 +102,8 @@ function compileGuardrails(
   const schema = cedarSchema({ claims, template: { parameters: {}, claims: [] } })
   for (const guardrail of guardrails) {
     const { policies, problems: unread } = readPolicies(guardrail.policy)
-    const permits = policies.filter(({ json }) => json.effect === 'permit')
-    const program = { schema, policies: Object.fromEntries(policies.map((p) => [p.id, p.json])) }
+    const permits = policies.filter(({ effect }) => effect === 'permit')
+    const program = { schema, policies: Object.fromEntries(policies.map((p) => [p.id, p.text])) }
     const found = [
       ...unread,
       ...permits.map(({ id }) => `${id} permits; a guardrail only forbids`),

@@ -34,7 +34,7 @@ export function compileTemplate(source: TemplateSource): CompiledOrNot {
   const policies = [...guardrails, ...own.policies]
   const program: CedarProgram = {
     schema: cedarSchema(source),
-    policies: Object.fromEntries(policies.map(({ id, json }) => [id, json])),
+    policies: Object.fromEntries(policies.map(({ id, text }) => [id, text])),
   }
   const invalid = validationProblems(program)
   if (invalid.length > 0) return { problems: invalid }
