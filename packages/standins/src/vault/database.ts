@@ -75,7 +75,7 @@ function newLease(
 ): DatabaseLease {
   const found = roles.get(role)
   if (found === undefined) throw new VaultRefusal(400, wrapped(`unknown role: ${role}`))
-  if (token.usesLeft === 1) {
+  if (token.numUses > 0 && token.usesLeft === 0) {
     throw new VaultRefusal(
       400,
       'Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.',

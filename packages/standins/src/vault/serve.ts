@@ -80,13 +80,11 @@ function capabilityFor(operation: Operation, exists: boolean): Capability {
   return operation
 }
 
+/** True when this was the last one. */
 function spendUse(token: VaultToken): boolean {
   if (token.numUses === 0) return false
-  if (token.usesLeft > 1) {
-    token.usesLeft -= 1
-    return false
-  }
-  return true
+  token.usesLeft -= 1
+  return token.usesLeft === 0
 }
 
 function operationOf({ method, query }: Request): Operation {
