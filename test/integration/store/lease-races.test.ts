@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Claim, Lease } from '@mayfly/core'
+
+import { activationOf, leaseIntent, openTask } from '../../support/lease-fixtures.ts'
+import { startStoreWorld, type StoreWorld } from '../../support/store-world.ts'
+
+let world: StoreWorld
+beforeAll(async () => {
+  world = await startStoreWorld()
+})
+afterAll(() => world.close())
+
+/** Works on the same database through two stores, as two processes would. */
+async function race<Result>(
+  times: number,
+  work: (leases: StoreWorld['store']['leases'], index: number) => Promise<Result>,
+): Promise<readonly PromiseSettledResult<Result>[]> {
+  const other = world.another()
+  const stores = [world.store, other]
+  const attempts = Array.from({ length: times }, (_, index) =>
+    work((stores[index % 2] ?? other).leases, index),
+  )
+  const results = await Promise.allSettled(attempts)
+  await other.close()
+  return results
+}
+
+function kept<Result>(results: readonly PromiseSettledResult<Result>[]): readonly Result[] {
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+}
+
+function refusals(results: readonly PromiseSettledResult<unknown>[]): readonly unknown[] {
+  return results.flatMap((result) =>
+    result.status === 'rejected' ? [(result.reason as { code?: unknown }).code] : [],
+  )
+}
+
+async function activeLease(): Promise<Lease> {
+  const { leases, tasks } = world.store
+  const lease = await leases.open(leaseIntent(await openTask(tasks)))
+  return leases.activate(activationOf(lease))
+}
+
+describe('claims', () => {
+  test('of many racing revokers exactly one gets the lease', async () => {
+    const lease = await activeLease()
+    await world.store.leases.end(lease.id, 'operator')
+    const claims = kept(await race(40, (leases) => leases.claim(lease.id, 30)))
+    const outcomes = claims.map(({ outcome }) => outcome).sort()
+    expect(outcomes).toEqual(['claimed', ...Array.from({ length: 39 }, () => 'nothing_to_do')])
+    expect(await world.store.leases.find(lease.id)).toMatchObject({ revocationAttempts: 1 })
+  })
+
+  test('a claim whose time is up goes to the next, and the first can settle nothing', async () => {
+    const lease = await activeLease()
+    await world.store.leases.end(lease.id, 'operator')
+    const first = await mustClaim(lease.id)
+    await world.age(lease.id, 31)
+    const second = await mustClaim(lease.id)
+    expect(second).toMatchObject({ from: 'revoking', attempt: 2 })
+    const dead = { to: 'revoked', proof: 'probe: 401' } as const
+    expect(await world.store.leases.settle(first, dead)).toBe(false)
+    expect(await world.store.leases.settle(second, dead)).toBe(true)
+    expect(await world.store.leases.settle(second, dead)).toBe(false)
+  })
+
+  test('a claim settles once', async () => {
+    const lease = await activeLease()
+    await world.store.leases.end(lease.id, 'operator')
+    const claimed = await mustClaim(lease.id)
+    const propagating = {
+      to: 'propagating',
+      note: 'wait',
+      retryAt: claimed.now,
+      sentAt: claimed.now,
+    } as const
+    const results = kept(await race(10, (leases) => leases.settle(claimed, propagating)))
+    expect(results.filter(Boolean)).toEqual([true])
+  })
+
+  test('a worker that dies with its claim, and all stores with it, leaves it due again', async () => {
+    const lease = await activeLease()
+    await world.store.leases.end(lease.id, 'operator')
+    const dying = world.another()
+    expect(await dying.leases.claim(lease.id, 30)).toMatchObject({ outcome: 'claimed' })
+    await dying.close()
+    expect(await world.store.leases.due(10)).not.toContain(lease.id)
+    await world.age(lease.id, 31)
+    const next = world.another()
+    expect(await next.leases.due(10)).toContain(lease.id)
+    const claim = await next.leases.claim(lease.id, 30)
+    expect(claim.outcome === 'claimed' && claim.claimed.handle?.reveal()).toBe(`ghs_${lease.id}`)
+  })
+})
+
+async function mustClaim(
+  leaseId: string,
+): Promise<Extract<Claim, { outcome: 'claimed' }>['claimed']> {
+  const claim = await world.store.leases.claim(leaseId, 30)
+  if (claim.outcome !== 'claimed') throw new Error(`not claimed: ${claim.outcome}`)
+  return claim.claimed
+}
+
+describe('the end of pending', () => {
+  test('a lease is activated once, and never when it was ended or claimed first', async () => {
+    const task = await openTask(world.store.tasks)
+    const opened = await Promise.all(
+      Array.from({ length: 20 }, () => world.store.leases.open(leaseIntent(task))),
+    )
+    for (const lease of opened) await world.age(lease.id, 31)
+    const results = await Promise.all(
+      opened.map(async (lease) => {
+        const [activated, again, ended, claimed] = await Promise.allSettled([
+          world.store.leases.activate(activationOf(lease)),
+          world.store.leases.activate(activationOf(lease)),
+          world.store.leases.end(lease.id, 'holder'),
+          world.store.leases.claim(lease.id, 30),
+        ])
+        return { id: lease.id, activated, again, ended, claimed }
+      }),
+    )
+    for (const { id, activated, again } of results) {
+      expect(kept([activated, again]).length).toBeLessThanOrEqual(1)
+      // Whoever won, the lease is on its way to the end, or waits for it with its handle kept.
+      const [row] = await world.sql(
+        `SELECT due_at IS NOT NULL AS due, ended_at IS NOT NULL AS ended FROM leases WHERE id = $1`,
+        [id],
+      )
+      expect(row).toEqual({ due: true, ended: true })
+    }
+  })
+})
+
+describe('closing a task', () => {
+  test('R24 two hundred opens against one close leave no live lease that nobody ends', async () => {
+    const task = await openTask(world.store.tasks)
+    const opens = race(200, (leases) => leases.open(leaseIntent(task)))
+    const other = world.another()
+    await waitForLeases(task.id, 20)
+    const closed = await other.tasks.close(task.id, 'holder')
+    const results = await opens
+    expect(closed.task.closedAt).toBeInstanceOf(Date)
+    expect(new Set(refusals(results))).toEqual(new Set(['task_closed']))
+    const opened = kept(results).length
+    expect(opened).toBeGreaterThanOrEqual(20)
+    expect(opened).toBeLessThan(200)
+    expect(
+      await world.sql(
+        `SELECT count(*)::int AS opened, count(*) FILTER (WHERE ended_at IS NULL)::int AS left_behind
+           FROM leases WHERE task_id = $1`,
+        [task.id],
+      ),
+    ).toEqual([{ opened, left_behind: 0 }])
+  })
+
+  test('many closes at once close it once, and all of them name the leases that are due', async () => {
+    const task = await openTask(world.store.tasks)
+    const lease = await world.store.leases.open(leaseIntent(task))
+    await world.store.leases.activate(activationOf(lease))
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () => world.store.tasks.close(task.id, 'holder')),
+    )
+    expect(results.map(({ leaseIds }) => leaseIds)).toEqual(
+      Array.from({ length: 10 }, () => [lease.id]),
+    )
+    expect(
+      await world.sql(
+        `SELECT count(*)::int AS count FROM audit_events
+        WHERE task_id = $1 AND type IN ('task.closed', 'lease.ended')`,
+        [task.id],
+      ),
+    ).toEqual([{ count: 2 }])
+  })
+})
+
+async function waitForLeases(taskId: string, count: number): Promise<void> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    const [row] = await world.sql('SELECT count(*)::int AS count FROM leases WHERE task_id = $1', [
+      taskId,
+    ])
+    if (Number(row?.['count']) >= count) return
+    if (Date.now() > deadline) throw new Error('the leases were not opened')
+  }
+}
+
+describe('freezes', () => {
+  test.each([
+    ['everything', null],
+    ['template', 'repo'],
+    ['agent', 'web-coder'],
+    ['provider', 'github'],
+  ])(
+    'R93 a freeze of %s refuses, and is forgotten when lifted or expired',
+    async (scope, value) => {
+      const task = await openTask(world.store.tasks)
+      const id = `frz_${scope}`
+      await world.sql(
+        `INSERT INTO freezes (id, scope, value, reason) VALUES ($1, $2, $3, 'incident')`,
+        [id, scope, value],
+      )
+      await expect(world.store.leases.open(leaseIntent(task))).rejects.toMatchObject({
+        code: 'frozen',
+      })
+      await world.sql('UPDATE freezes SET lifted_at = now() WHERE id = $1', [id])
+      await expect(world.store.leases.open(leaseIntent(task))).resolves.toBeDefined()
+      await world.sql('UPDATE freezes SET lifted_at = NULL, expires_at = now() WHERE id = $1', [id])
+      await expect(world.store.leases.open(leaseIntent(task))).resolves.toBeDefined()
+    },
+  )
+
+  test('a freeze of something else refuses nothing', async () => {
+    const task = await openTask(world.store.tasks)
+    await world.sql(
+      `INSERT INTO freezes (id, scope, value, reason) VALUES
+        ('frz_a', 'template', 'web-coder', 'x'), ('frz_b', 'agent', 'repo', 'x')`,
+    )
+    await expect(world.store.leases.open(leaseIntent(task))).resolves.toBeDefined()
+  })
+
+  test('no open that commits after a freeze was stored escapes it', async () => {
+    const task = await openTask(world.store.tasks)
+    const opens = race(200, (leases) => leases.open(leaseIntent(task)))
+    await waitForLeases(task.id, 20)
+    await world.sql(
+      `INSERT INTO freezes (id, scope, reason, created_at)
+         VALUES ('frz_race', 'everything', 'incident', now())`,
+    )
+    const [before] = await world.sql(
+      'SELECT count(*)::int AS count FROM leases WHERE task_id = $1',
+      [task.id],
+    )
+    const results = await opens
+    await world.sql(`UPDATE freezes SET lifted_at = now() WHERE id = 'frz_race'`)
+    expect(new Set(refusals(results))).toEqual(new Set(['frozen']))
+    expect(kept(results)).toHaveLength(Number(before?.['count']))
+  })
+})
