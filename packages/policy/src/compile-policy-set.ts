@@ -1,14 +1,15 @@
-import type {
-  CompiledTemplate,
-  Connection,
-  Guardrail,
-  Issuer,
-  Owner,
-  PolicySet,
-  Resource,
-  RoleBinding,
-  ScopeTemplate,
-  Agent,
+import {
+  MayflyError,
+  type Agent,
+  type CompiledTemplate,
+  type Connection,
+  type Guardrail,
+  type Issuer,
+  type Owner,
+  type PolicySet,
+  type Resource,
+  type RoleBinding,
+  type ScopeTemplate,
 } from '@mayfly/core'
 
 import { BUILTIN_GUARDRAILS } from './builtin-guardrails.ts'
@@ -32,6 +33,8 @@ export interface PolicySetSource {
   readonly resolve?: ResolveReference
   /** What makes an issuer unsafe to trust: `issuerProblems` of the identity package. */
   readonly issuerProblems?: (issuer: Issuer) => readonly string[]
+  /** Throws a `MayflyError` when a connection cannot be used here: the providers package knows. */
+  readonly assertConnection?: (connection: Connection) => void
 }
 
 /**
@@ -49,6 +52,7 @@ export function compilePolicySet(source: PolicySetSource): PolicySet {
   }
   const guardrails = compileGuardrails(ofKind(resources, 'Guardrail'), claims, problems)
   const connections = byName<Connection>(ofKind(resources, 'Connection'))
+  problems.push(...[...connections.values()].flatMap((each) => connectionProblems(source, each)))
   const templates = new Map<string, CompiledTemplate>()
   for (const template of ofKind<ScopeTemplate>(resources, 'ScopeTemplate')) {
     const result = compileTemplate({
@@ -90,6 +94,20 @@ function compileIssuers(source: PolicySetSource, problems: ResourceProblem[]): r
     }
     return issuer
   })
+}
+
+function connectionProblems(
+  { assertConnection }: PolicySetSource,
+  connection: Connection,
+): readonly ResourceProblem[] {
+  try {
+    assertConnection?.(connection)
+    return []
+  } catch (error) {
+    if (!(error instanceof MayflyError)) throw error
+    const { message } = error
+    return [{ resource: `Connection/${connection.name}`, path: 'spec.settings', message }]
+  }
 }
 
 /** Guardrails must also hold for themselves, so that a set without templates is checked too. */

@@ -3,7 +3,6 @@ export { makePolicySource, type SwappablePolicySource } from './policy-source.ts
 export type { ResourceProblem } from './problem.ts'
 export {
   makeResolveReference,
-  resolveReferences,
   type ReferenceSources,
   type ResolveReference,
 } from './resolve-references.ts'

@@ -36,6 +36,13 @@ const vaultPath = z.strictObject({
 
 const maxTtl = { maxTtl: duration.exactOptional() }
 
+const databaseUser = z.strictObject({
+  mount: literal.default('database'),
+  role: text,
+  /** How long the database role's users live by themselves: Vault's setting, not ours. */
+  roleTtlSeconds: z.int().min(1).exactOptional(),
+})
+
 /** Per provider: the keys at `spec` level, and one action. */
 export const PROVIDER_FRAGMENTS = {
   github: {
@@ -51,13 +58,16 @@ export const PROVIDER_FRAGMENTS = {
     action: z.strictObject({ statements: z.array(statement).min(1), ...maxTtl }),
   },
   vault: {
-    shared: {},
+    shared: { maxUses: z.int().min(1).max(1000).exactOptional() },
     action: z
       .strictObject({
         paths: z.array(vaultPath).min(1).exactOptional(),
-        database: z.strictObject({ mount: literal, role: text }).exactOptional(),
+        database: databaseUser.exactOptional(),
         ...maxTtl,
       })
-      .refine(({ paths, database }) => paths ?? database, 'must name `paths` or `database`'),
+      .refine(
+        ({ paths, database }) => (paths === undefined) !== (database === undefined),
+        'must name `paths` or `database`',
+      ),
   },
 } as const

@@ -1,4 +1,4 @@
-import { MayflyError, type Json, type JsonObject } from '@mayfly/core'
+import { MayflyError } from '@mayfly/core'
 
 /** Gives what an `env:NAME` or `file:/path` reference stands for. Throws when there is nothing. */
 export type ResolveReference = (reference: string) => string
@@ -26,25 +26,6 @@ export function makeResolveReference({ env, readFile }: ReferenceSources): Resol
 
 export function isReference(text: string): boolean {
   return text.startsWith('env:') || text.startsWith('file:')
-}
-
-/**
- * A connection's settings with every reference resolved. The result holds secrets in the clear:
- * hand it to the provider's own parser at once, which wraps them.
- */
-export function resolveReferences(settings: JsonObject, resolve: ResolveReference): JsonObject {
-  return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [key, resolveIn(value, resolve)]),
-  )
-}
-
-function resolveIn(node: Json, resolve: ResolveReference): Json {
-  if (typeof node === 'string') return isReference(node) ? resolve(node) : node
-  if (Array.isArray(node)) return node.map((item: Json) => resolveIn(item, resolve))
-  // Array.isArray leaves readonly arrays in the type.
-  return typeof node === 'object' && node !== null
-    ? resolveReferences(node as JsonObject, resolve)
-    : node
 }
 
 function present(reference: string, value: string | undefined): string {

@@ -100,6 +100,13 @@ function claimProblems(template: ScopeTemplate, issuers: readonly Issuer[]): rea
   ]
 }
 
+/** Two ways to say what a credential reaches, of which a scope has one. */
+const EITHER = {
+  github: ['repositories', 'repositoryIds'],
+  aws: null,
+  vault: ['paths', 'database'],
+} as const
+
 /** Renders every action alone and all of them together, so that no request meets the problem first. */
 function scopeProblems(template: ScopeTemplate): readonly Found[] {
   const actions = Object.keys(template.actions)
@@ -115,13 +122,17 @@ function scopeProblems(template: ScopeTemplate): readonly Found[] {
       return [{ path: ['spec', 'actions'], message: error.message }]
     }
   })
-  const { fragment } = template
-  const both = 'repositories' in fragment && 'repositoryIds' in fragment
-  const none = !('repositories' in fragment) && !('repositoryIds' in fragment)
-  if (template.provider === 'github' && (both || none)) {
-    problems.push({ path: ['spec'], message: 'must name `repositories` or `repositoryIds`' })
-  }
-  return problems
+  return [...problems, ...eitherProblems(template)]
+}
+
+function eitherProblems(template: ScopeTemplate): readonly Found[] {
+  const either = EITHER[template.provider]
+  if (!either) return []
+  const [one, other] = either
+  const documents = [template.fragment, ...Object.values(template.actions).map((a) => a.fragment)]
+  const has = (key: string): boolean => documents.some((document) => Object.hasOwn(document, key))
+  if (has(one) !== has(other)) return []
+  return [{ path: ['spec'], message: `must name either \`${one}\` or \`${other}\`` }]
 }
 
 /** Permissions that a template has to accept in words: its reviewer must not have to know them all. */
