@@ -25,7 +25,11 @@ const BODIES: Readonly<Record<string, object>> = {
   applyPolicySet: { resources: [{ kind: 'Owner' }] },
 }
 
-function send(world: BrokerWorld, operation: Operation, headers: Record<string, string>): request.Test {
+function send(
+  world: BrokerWorld,
+  operation: Operation,
+  headers: Record<string, string>,
+): request.Test {
   const path = operation.path.replace('{taskId}', 'tsk_1').replace('{leaseId}', 'lea_1')
   const test = request(world.server)[operation.method](path).set(headers)
   const body = BODIES[operation.operationId]
