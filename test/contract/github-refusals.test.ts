@@ -120,6 +120,25 @@ describe("R69 each of GitHub's answers to a mint has a reason of its own, and sa
     expect(await refusal(mint())).toEqual({ ...expected, effect: 'unknown' })
   })
 
+  test('a redirect is not followed: it could take the token to another host', async () => {
+    const location = new URL('/elsewhere', world.github.url).href
+    const what = { kind: 'status', status: 307, location } as const
+    for (const on of ['mint', 'revoke', 'probe'] as const) {
+      const { handle } = await mint()
+      const before = world.github.requests().length
+      fault(what, on)
+      const now = world.clock.now()
+      const sent = { leaseId: 'lea_1', sentAt: now, now }
+      const attempts = {
+        mint: () => mint(),
+        revoke: () => world.provider.revoke(handle, soon()),
+        probe: () => world.provider.verifyDead(handle, sent, soon()),
+      }
+      expect(await refusal(attempts[on]())).toMatchObject({ reason: 'answer_unreadable' })
+      expect(world.github.requests()).toHaveLength(before + 1)
+    }
+  })
+
   test('giving up while GitHub thinks has an unknown effect', async () => {
     fault({ kind: 'hang' }, 'mint')
     const caller = new AbortController()

@@ -4,7 +4,7 @@ import { startGithubStandin, type GithubStandin } from '@mayfly/standins'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 
 const key = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const publicKey = key.publicKey.export({ type: 'spki', format: 'pem' })
+const publicKey = key.publicKey.export({ type: 'spki', format: 'pem' }).toString()
 const noon = new Date('2026-11-23T12:00:00Z').getTime()
 
 let github: GithubStandin

@@ -11,6 +11,7 @@ const faultSchema = z.discriminatedUnion('kind', [
     kind: z.literal('status'),
     status: z.int().min(300).max(599),
     message: z.string().optional(),
+    location: z.string().optional(),
     retryAfterSeconds: z.int().min(0).optional(),
     /** Adds the headers of an exhausted primary rate limit, which ends this many seconds from now. */
     rateLimitResetSeconds: z.int().optional(),
@@ -114,6 +115,7 @@ function answerStatus(
   response: Response,
   now: Date,
 ): void {
+  if (fault.location !== undefined) response.set('location', fault.location)
   if (fault.retryAfterSeconds !== undefined)
     response.set('retry-after', String(fault.retryAfterSeconds))
   if (fault.rateLimitResetSeconds !== undefined) {
