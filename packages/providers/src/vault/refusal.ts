@@ -11,6 +11,8 @@ export interface Step {
   readonly needs: string
   /** What to look at when Vault says that the request is wrong. */
   readonly check: string
+  /** Statuses below 500 that mean trouble which may pass, and not a bad request. */
+  readonly passing?: readonly number[]
 }
 
 interface Problem {
@@ -54,6 +56,9 @@ export function says(reply: Answered, text: string): boolean {
   )
 }
 
+/** A standby that lags behind, a disaster recovery standby, a performance standby. */
+const STANDBY_STATUSES = new Set([412, 472, 473])
+
 function problemOf(step: Step, reply: VaultReply): Problem {
   if (!reply.answered) return silence(reply)
   const { status } = reply
@@ -62,8 +67,11 @@ function problemOf(step: Step, reply: VaultReply): Problem {
     const message = `Vault would not ${step.doing}: the broker's token has expired, or its policy lacks ${step.needs}`
     return rejected(reply, 'forbidden', message)
   }
-  // 412: a standby that lags behind. 472, 473: a disaster recovery or performance standby.
-  if (status >= 500 || [412, 472, 473].includes(status)) {
+  if (step.passing?.includes(status)) {
+    const message = `Vault could not ${step.doing}: check ${step.check}`
+    return unavailable(reply, 'vault_failed', message)
+  }
+  if (status >= 500 || STANDBY_STATUSES.has(status)) {
     const message = `Vault could not ${step.doing}: see whether it is sealed or in trouble (sys/health)`
     return unavailable(reply, 'vault_failed', message)
   }
