@@ -45,8 +45,19 @@ function credentialsOf(identity: AwsIdentity, resolve: ResolveSecret) {
   const { accessKeyId, secretAccessKey } = identity
   return {
     credentials: async () => ({
-      accessKeyId: isReference(accessKeyId) ? (await resolve(accessKeyId)).reveal() : accessKeyId,
-      secretAccessKey: (await resolve(secretAccessKey)).reveal(),
+      accessKeyId: isReference(accessKeyId) ? await reveal(accessKeyId, resolve) : accessKeyId,
+      secretAccessKey: await reveal(secretAccessKey, resolve),
     }),
+  }
+}
+
+/** Fails as the SDK's own providers do, by which a call that was never sent is known. */
+async function reveal(reference: string, resolve: ResolveSecret): Promise<string> {
+  try {
+    return (await resolve(reference)).reveal()
+  } catch (cause) {
+    throw Object.assign(new Error(`cannot read ${reference}`, { cause }), {
+      name: 'CredentialsProviderError',
+    })
   }
 }

@@ -48,6 +48,7 @@ export interface Session {
   readonly sessionName: string
   readonly sourceIdentity: string | undefined
   readonly tags: ReadonlyMap<string, string>
+  readonly policy: string | undefined
   /** Inline session policy and policy ARNs together; null when the caller gave neither. */
   readonly statements: readonly Statement[] | null
   readonly issuedAt: Date

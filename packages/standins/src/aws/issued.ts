@@ -9,6 +9,8 @@ export interface IssuedSession {
   readonly sessionName: string
   readonly sourceIdentity: string | undefined
   readonly tags: Readonly<Record<string, string>>
+  /** The inline session policy, as it was sent. */
+  readonly policy: string | undefined
   readonly issuedAt: Date
   readonly expiresAt: Date
 }
@@ -20,6 +22,7 @@ export function describeSession(session: Session): IssuedSession {
     sessionName: session.sessionName,
     sourceIdentity: session.sourceIdentity,
     tags: Object.fromEntries(session.tags),
+    policy: session.policy,
     issuedAt: session.issuedAt,
     expiresAt: session.expiresAt,
   }

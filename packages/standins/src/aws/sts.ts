@@ -148,6 +148,7 @@ function mint(
     sessionName: request.sessionName,
     sourceIdentity: request.sourceIdentity,
     tags: request.tags,
+    policy: request.policy,
     statements,
     issuedAt,
     expiresAt: new Date(issuedAt.getTime() + request.durationSeconds * 1000),
