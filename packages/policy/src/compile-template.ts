@@ -52,7 +52,11 @@ export function validationProblems({ schema, policies }: CedarProgram): readonly
   const answer = validate({ schema, policies: { staticPolicies: { ...policies } } })
   const errors =
     answer.type === 'failure' ? answer.errors : answer.validationErrors.map(({ error }) => error)
-  return errors.map(({ message, help }) => (help === null ? message : `${message} (${help})`))
+  const messages = errors.map(({ message, help }) =>
+    help === null ? message : `${message} (${help})`,
+  )
+  // Cedar looks at a policy once for each action, and may find the same thing each time.
+  return [...new Set(messages)]
 }
 
 const POLICY_ERROR = { allowed: false, code: 'policy_error', rule: null, reason: null } as const

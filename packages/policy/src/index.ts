@@ -8,4 +8,4 @@ export {
 } from './resolve-references.ts'
 export { digestOfResources, templateVersions } from './resource-digest.ts'
 export { parseResourceDocuments } from './resource-documents.ts'
-export { parseResourceFiles, type ResourceFile } from './resource-files.ts'
+export { documentsOfFiles, parseResourceFiles, type ResourceFile } from './resource-files.ts'

@@ -1,5 +1,5 @@
 import type { Json, Resource } from '@mayfly/core'
-import { isNode, LineCounter, parseAllDocuments, type Document } from 'yaml'
+import { isNode, isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml'
 
 import { refuseProblems, type ResourceProblem } from './problem.ts'
 import { parseResourceDocuments } from './resource-documents.ts'
@@ -23,6 +23,13 @@ export function parseResourceFiles(files: readonly ResourceFile[]): readonly Res
   )
 }
 
+/** The documents of the files, as they would be sent to the API. Throws `policy_set_invalid`. */
+export function documentsOfFiles(files: readonly ResourceFile[]): readonly Json[] {
+  const read = files.flatMap(readFile)
+  refuseProblems(read.flatMap(({ problems }) => problems))
+  return read.map(({ json }) => json)
+}
+
 interface ReadDocument {
   readonly json: Json
   readonly problems: readonly ResourceProblem[]
@@ -31,21 +38,39 @@ interface ReadDocument {
 
 function readFile({ path: file, text }: ResourceFile): readonly ReadDocument[] {
   const lines = new LineCounter()
-  // Aliases can blow a small file up to any size, and merge keys hide what a document says.
-  const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true })
+  const documents = [...parseAllDocuments(text, { lineCounter: lines })]
   const at = (offset: number): string => `${file}:${String(lines.linePos(offset).line)}`
-  return [...documents]
-    .filter((document) => document.contents !== null)
-    .map((document) => ({
-      json: document.errors.length > 0 ? null : (document.toJS({ maxAliasCount: 0 }) as Json), // YAML's core schema is JSON
-      problems: document.errors.map(({ message, pos }) => ({
+  return documents.filter(isWritten).map((document) => {
+    const mistakes = [...document.errors, ...document.warnings, ...aliasesIn(document)]
+    return {
+      json: mistakes.length > 0 ? null : (document.toJS() as Json), // YAML's core schema is JSON
+      problems: mistakes.map(({ message, pos }) => ({
         resource: file,
         path: '',
         message,
         at: at(pos[0]),
       })),
       locate: (path) => at(offsetOf(document, path)),
-    }))
+    }
+  })
+}
+
+/** Not just a comment, or nothing at all, between two `---`. */
+function isWritten({ contents, errors }: Document.Parsed): boolean {
+  return (
+    errors.length > 0 || !(contents === null || (isScalar(contents) && contents.value === null))
+  )
+}
+
+/** Aliases can blow a small file up to any size, and hide from a reviewer what a document says. */
+function aliasesIn(document: Document.Parsed): readonly { message: string; pos: [number] }[] {
+  const found: { message: string; pos: [number] }[] = []
+  visit(document, {
+    Alias: (_key, { range }) => {
+      found.push({ message: 'Aliases are not supported', pos: [range?.[0] ?? 0] })
+    },
+  })
+  return found
 }
 
 /** Of the path, or of the nearest thing around it that is there. */
