@@ -1,6 +1,6 @@
 import { makeMetrics } from '@mayfly/runtime'
 
-export type MintStage = 'decide' | 'store' | 'provider' | 'activate' | 'total'
+export type MintStage = 'decide' | 'store' | 'provider' | 'activate'
 
 /** What the broker measures of itself. No label has more values than the policy set has templates. */
 export interface BrokerMetrics {

@@ -40,6 +40,9 @@ export type OpenTask = (input: OpenTaskInput) => Promise<Task>
 export function makeOpenTask(deps: OpenTaskDeps): OpenTask {
   return async ({ workload, intent, declarations, ttlSeconds, idempotency }) => {
     const lifetimeSeconds = ttlSeconds ?? deps.defaultLifetimeSeconds
+    if (!Number.isSafeInteger(lifetimeSeconds) || lifetimeSeconds < 1) {
+      throw new MayflyError('ttl_invalid', 'ttlSeconds is a whole number of seconds, 1 or more')
+    }
     if (lifetimeSeconds > deps.maxLifetimeSeconds) {
       throw new MayflyError(
         'ttl_too_long',

@@ -193,7 +193,6 @@ export async function brokerWorld(overrides: Partial<AppDeps> = {}): Promise<Bro
     },
     refused: ({ code }) => {
       note(`audit refusal ${code}`)
-      return Promise.resolve()
     },
     openTask: (input) => {
       note(`open task for ${input.workload.agent.name}`)

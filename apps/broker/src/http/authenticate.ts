@@ -14,7 +14,7 @@ export interface Verifiers {
 export interface AuthenticateDeps {
   readonly verifiers: Verifiers
   /** Records a token that was presented and refused. Must not throw. */
-  readonly refused: (error: MayflyError, requestId: string) => Promise<void>
+  readonly refused: (error: MayflyError, requestId: string) => void
 }
 
 export interface Authenticate {
@@ -47,7 +47,7 @@ export function makeAuthenticate(deps: AuthenticateDeps): Authenticate {
         context.caller = await verify(token)
       } catch (error) {
         if (error instanceof MayflyError && isRefusal(error)) {
-          await deps.refused(error, context.requestId)
+          deps.refused(error, context.requestId)
         }
         throw error
       }

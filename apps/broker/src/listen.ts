@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+
+import type { BrokerConfig } from './config.ts'
+
+export interface Listening {
+  /** Where it listens, which is not where clients reach it when a proxy stands before it. */
+  readonly url: URL
+  /** Takes no more requests, lets those in hand finish, and cuts what has not after a while. */
+  stop(): Promise<void>
+}
+
+/** A slow sender gets this long for its headers and for its whole request. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
+
+const DRAIN_MS = 8_000
+
+export async function listen(
+  app: RequestListener,
+  config: Pick<BrokerConfig, 'host' | 'port' | 'tls'>,
+): Promise<Listening> {
+  const server: Server = config.tls
+    ? createTlsServer(
+        {
+          ...TIMEOUTS,
+          minVersion: 'TLSv1.2',
+          cert: readFileSync(config.tls.certFile),
+          key: readFileSync(config.tls.keyFile),
+        },
+        app,
+      )
+    : createServer(TIMEOUTS, app)
+  server.listen(config.port, config.host)
+  await once(server, 'listening')
+  const { address, family, port } = server.address() as AddressInfo // it listens on TCP
+  const host = family === 'IPv6' ? `[${address}]` : address
+
+  return {
+    url: new URL(`${config.tls ? 'https' : 'http'}://${host}:${String(port)}`),
+    async stop() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeIdleConnections()
+      const cut = setTimeout(() => {
+        server.closeAllConnections()
+      }, DRAIN_MS)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}
