@@ -31,7 +31,7 @@ export interface WorkerConfig {
   /** Revocations that the alarms run at once, and again that many for the sweeper. */
   readonly concurrency: number
   readonly sweepIntervalMs: number
-  /** Bounds one revocation attempt: revoking and asking whether the credential is dead. */
+  /** Bounds every single request to a provider. */
   readonly providerTimeoutMs: number
   readonly logLevel: string
   readonly health: { readonly host: string; readonly port: number }

@@ -12,6 +12,7 @@ export interface WorkerMetrics {
 /** Asked when the metrics are read. */
 export interface WorkerGauges {
   readonly overdueLeases: () => Promise<number>
+  readonly lagSeconds: () => Promise<number>
   readonly waitingAlarms: () => Promise<number>
 }
 
@@ -20,6 +21,10 @@ export function makeWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
   metrics.gauge(
     { name: 'mayfly_overdue_leases', help: 'Leases that are due and held by no worker' },
     gauges.overdueLeases,
+  )
+  metrics.gauge(
+    { name: 'mayfly_overdue_seconds', help: 'How long the longest overdue lease has been waiting' },
+    gauges.lagSeconds,
   )
   metrics.gauge(
     { name: 'mayfly_waiting_alarms', help: 'Alarms that have rung and that no worker has taken' },
