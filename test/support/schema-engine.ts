@@ -42,7 +42,6 @@ export async function sqlOfSchema(schemaFile: string, connectionString: string):
     to: { tag: 'schemaDatamodel', files },
     script: true,
     exitCode: null,
-    shadowDatabaseUrl: null,
     filters: { externalTables: [], externalEnums: [] },
   })
   return diffSchema.parse(result).stdout
