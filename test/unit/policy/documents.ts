@@ -83,6 +83,15 @@ export const template = (spec: JsonObject = {}, metadata: JsonObject = {}): Json
     },
   )
 
+/** {@link template} without what is GitHub's. */
+export const templateWithoutProvider = (spec: JsonObject): JsonObject => {
+  const written = template() as { readonly spec: JsonObject } // as made above
+  const neutral = Object.entries(written.spec).filter(
+    ([key]) => !['provider', 'account', 'repositories', 'actions'].includes(key),
+  )
+  return { ...written, spec: { ...Object.fromEntries(neutral), ...spec } }
+}
+
 export const guardrail = (policy: string, name = 'house-rule'): JsonObject =>
   document('Guardrail', { name, owner: 'alice@acme.example' }, { policy })
 
