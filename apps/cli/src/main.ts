@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { runCli } from './cli.ts'
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  fetch,
+})
