@@ -165,7 +165,8 @@ if (version === null) {
   describeProvider('vault database users at OpenBao', openDatabase, 'real')
 
   test('R89 a token whose answer was lost is found by its lease and revoked at OpenBao', async () => {
-    const { provider, works, stop } = await open()
+    const fixture = await open()
+    const { provider } = fixture
     const prepared = provider.prepare(PATHS_SCOPE)
     const { credential } = await prepared.mint(request('lea_lost'), soon())
     const handle = prepared.handleBeforeMint('lea_lost') ?? new Secret('')
@@ -176,29 +177,30 @@ if (version === null) {
 
     expect(await askAt(settled)).toMatchObject({ dead: false })
     await provider.revoke(handle, soon())
-    expect(await works(credential)).toBe(false)
+    expect(await fixture.works(credential)).toBe(false)
     expect(await askAt(sentAt)).toMatchObject({ dead: false, retryAt: settled })
     expect(await askAt(settled)).toMatchObject({ dead: true })
-    await stop()
+    await fixture.stop()
   })
 
   test('R81 a database user is not called dead while OpenBao cannot reach the database', async () => {
-    const { provider, scope, works, stop } = await openDatabase()
+    const fixture = await openDatabase()
+    const { provider, scope } = fixture
     const { credential, handle } = await provider.prepare(scope).mint(request('lea_db'), soon())
     await world.toDatabase.sever()
     await expect(provider.revoke(handle, soon())).rejects.toMatchObject({
       code: 'provider_unavailable',
       retryable: true,
     })
-    expect(await works(credential)).toBe(true)
+    expect(await fixture.works(credential)).toBe(true)
 
     await world.toDatabase.restore()
     await provider.revoke(handle, soon())
     const now = new Date()
     const sent = { leaseId: 'lea_db', sentAt: now, now }
     expect(await provider.verifyDead(handle, sent, soon())).toMatchObject({ dead: true })
-    expect(await works(credential)).toBe(false)
-    await stop()
+    expect(await fixture.works(credential)).toBe(false)
+    await fixture.stop()
   })
 
   test('R83 tokens minted after an AppRole login outlive the login', async () => {

@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 export interface OpenBao {
   readonly url: string
   /** As root. Throws for any answer but a 2xx. */
-  ask(method: string, path: string, body?: unknown): Promise<unknown>
+  readonly ask: (method: string, path: string, body?: unknown) => Promise<unknown>
   stop(): Promise<void>
 }
 
