@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Claim, Lease } from '@mayfly/core'
+import pg from 'pg'
 
 import { activationOf, leaseIntent, openTask } from '../../support/lease-fixtures.ts'
 import { startStoreWorld, type StoreWorld } from '../../support/store-world.ts'
@@ -218,21 +219,64 @@ describe('freezes', () => {
     await expect(world.store.leases.open(leaseIntent(task))).resolves.toBeDefined()
   })
 
-  test('no open that commits after a freeze was stored escapes it', async () => {
+  test('an open that comes while a freeze is being stored waits for it, and is refused', async () => {
     const task = await openTask(world.store.tasks)
-    const opens = race(200, (leases) => leases.open(leaseIntent(task)))
-    await waitForLeases(task.id, 20)
-    await world.sql(
-      `INSERT INTO freezes (id, scope, reason, created_at)
-         VALUES ('frz_race', 'everything', 'incident', now())`,
+    const freezing = await session()
+    await freezing.query('BEGIN')
+    await freezing.query(
+      `INSERT INTO freezes (id, scope, reason) VALUES ('frz_1', 'everything', 'x')`,
     )
-    const [before] = await world.sql(
-      'SELECT count(*)::int AS count FROM leases WHERE task_id = $1',
-      [task.id],
-    )
-    const results = await opens
-    await world.sql(`UPDATE freezes SET lifted_at = now() WHERE id = 'frz_race'`)
-    expect(new Set(refusals(results))).toEqual(new Set(['frozen']))
-    expect(kept(results)).toHaveLength(Number(before?.['count']))
+    const opening = world.store.leases.open(leaseIntent(task))
+    const refused = expect(opening).rejects.toMatchObject({ code: 'frozen' })
+    await untilSomebodyWaits()
+    await freezing.query('COMMIT')
+    await refused
+    await freezing.query(`UPDATE freezes SET lifted_at = now() WHERE id = 'frz_1'`)
+    await freezing.end()
+  })
+
+  test('a freeze waits for an open that has passed the check, so that a containment sees its lease', async () => {
+    const task = await openTask(world.store.tasks)
+    const holding = await session()
+    // The lock of the limits is taken after the check of the freezes.
+    const lock = `19784, hashtext('${task.id} repo')`
+    await holding.query(`SELECT pg_advisory_lock(${lock})`)
+    const opening = world.store.leases.open(leaseIntent(task, { limits: { liveLeasesPerTask: 9 } }))
+    await untilSomebodyWaits()
+    const freezing = await session()
+    const order: string[] = []
+    const frozen = freezing
+      .query(`INSERT INTO freezes (id, scope, reason) VALUES ('frz_2', 'everything', 'x')`)
+      .then(() => freezing.query('SELECT state FROM leases WHERE task_id = $1', [task.id]))
+      .then(({ rows }) => {
+        order.push('frozen')
+        return rows as unknown[] // one row for each lease
+      })
+    await untilSomebodyWaits(2)
+    order.push('released')
+    await holding.query(`SELECT pg_advisory_unlock(${lock})`)
+    await opening
+    expect(await frozen).toEqual([{ state: 'pending' }])
+    expect(order).toEqual(['released', 'frozen'])
+    await freezing.query(`UPDATE freezes SET lifted_at = now() WHERE id = 'frz_2'`)
+    await Promise.all([holding.end(), freezing.end()])
   })
 })
+
+async function session(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: world.connectionString })
+  await client.connect()
+  return client
+}
+
+async function untilSomebodyWaits(count = 1): Promise<void> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    const waiting = await world.sql(
+      `SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    if (waiting.length >= count) return
+    if (Date.now() > deadline) throw new Error('nobody waits for a lock')
+  }
+}
