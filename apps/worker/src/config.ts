@@ -35,6 +35,8 @@ export interface WorkerConfig {
   readonly providerTimeoutMs: number
   readonly logLevel: string
   readonly health: { readonly host: string; readonly port: number }
+  /** What `env:` references of connections are looked up in. */
+  readonly env: Environment
 }
 
 export function loadConfig(env: Environment): WorkerConfig {
@@ -48,5 +50,6 @@ export function loadConfig(env: Environment): WorkerConfig {
     providerTimeoutMs: read.PROVIDER_TIMEOUT_MS,
     logLevel: read.LOG_LEVEL,
     health: { host: read.HEALTH_HOST, port: read.HEALTH_PORT },
+    env,
   }
 }

@@ -1,33 +1,17 @@
-import { ConfigurationError, makeLogger, makeShutdown } from '@mayfly/runtime'
+import { ConfigurationError, makeLogger } from '@mayfly/runtime'
 
 import { loadConfig } from './config.ts'
 import { startWorker } from './worker.ts'
 
-async function main(): Promise<void> {
-  const { env } = process
-  const config = loadConfig(env)
-  const logger = makeLogger({ name: 'worker', level: config.logLevel })
-  const shutdown = makeShutdown({
-    stepMilliseconds: 8_000,
-    onError: (step, err) => {
-      logger.error({ step, err }, 'shutdown step failed')
-    },
-  })
-  const stop = (status: number): void => {
-    void shutdown.run().then(() => process.exit(status))
-  }
+try {
+  const worker = await startWorker(loadConfig(process.env))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      stop(0)
-    })
+    // Timers of BullMQ, seconds long, would keep the process after its work is done.
+    process.once(signal, () => void worker.stop().then(() => process.exit()))
   }
-  await startWorker(config, { env, logger, shutdown }).catch((err: unknown) => {
-    logger.fatal({ err }, 'worker could not start')
-    stop(1)
-  })
-}
-
-main().catch((error: unknown) => {
-  console.error(error instanceof ConfigurationError ? error.message : error)
+} catch (error) {
+  // A wrong configuration is answered in plain words; everything else through the redacting log.
+  if (error instanceof ConfigurationError) process.stderr.write(`${error.message}\n`)
+  else makeLogger({ name: 'worker', level: 'info' }).fatal({ err: error }, 'worker did not start')
   process.exitCode = 1
-})
+}

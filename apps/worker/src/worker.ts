@@ -1,13 +1,14 @@
 import { makeRevokeLease, type RevokeLease } from '@mayfly/core'
 import { makeRevocationQueue } from '@mayfly/queue'
 import {
+  makeLogger,
   makeReport,
+  makeShutdown,
   systemClock as clock,
-  type Environment,
   type Logger,
   type Shutdown,
 } from '@mayfly/runtime'
-import { openStore } from '@mayfly/store'
+import { applyMigrations, openStore } from '@mayfly/store'
 
 import type { WorkerConfig } from './config.ts'
 import { startHealthServer } from './health-server.ts'
@@ -18,25 +19,42 @@ import { startSubscribedProviders } from './subscribed-providers.ts'
 import { startTaking } from './taking.ts'
 import { withDeadline } from './with-deadline.ts'
 
-export interface WorkerDeps {
-  /** What `env:` references of connections read. */
-  readonly env: Environment
-  readonly logger: Logger
-  /** Takes a step for everything that is started, so that a start can be undone half way. */
-  readonly shutdown: Shutdown
+export interface Worker {
+  /** Where health and metrics are. */
+  readonly url: URL
+  stop(): Promise<void>
 }
 
 /** Revoking takes a request or two, and as many go into asking whether the credential is dead. */
 const REQUESTS_PER_ATTEMPT = 4
 
-/** The composition root. Resolves when revocation is under way. */
-export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promise<void> {
-  const { env, logger, shutdown } = deps
-  const { concurrency, databaseUrl, redisUrl, sweepIntervalMs, sealingKeys } = config
+/** Starts a worker, migrations first. What a failed start had opened is closed again. */
+export async function startWorker(config: WorkerConfig): Promise<Worker> {
+  const logger = makeLogger({ name: 'worker', level: config.logLevel })
+  const shutdown = makeShutdown({
+    stepMilliseconds: 8_000,
+    onError: (step, err) => {
+      logger.error({ err, step }, 'shutdown step failed')
+    },
+  })
+  try {
+    const url = await compose(config, logger, shutdown)
+    logger.info({ url: url.href }, 'worker ready')
+    return { url, stop: () => shutdown.run() }
+  } catch (error) {
+    await shutdown.run()
+    throw error
+  }
+}
+
+/** The composition root: the one place where concrete things meet. */
+async function compose(config: WorkerConfig, logger: Logger, shutdown: Shutdown): Promise<URL> {
+  const { concurrency, databaseUrl, env, redisUrl, sweepIntervalMs, sealingKeys } = config
   const timeoutMs = config.providerTimeoutMs
   const attemptMs = timeoutMs * REQUESTS_PER_ATTEMPT
   const report = makeReport(logger)
 
+  await applyMigrations(databaseUrl)
   const store = openStore({ connectionString: databaseUrl, sealingKeys, report })
   shutdown.add('store', () => store.close())
   const { leases, tasks } = store
@@ -75,5 +93,5 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
     metrics: () => metrics.render(),
   })
   shutdown.add('health', () => health.stop())
-  logger.info({ health: health.url.origin }, 'worker ready')
+  return health.url
 }

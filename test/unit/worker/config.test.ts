@@ -19,6 +19,7 @@ describe('the configuration of the worker', () => {
       providerTimeoutMs: 10_000,
       logLevel: 'info',
       health: { host: '127.0.0.1', port: 8081 },
+      env: required,
     })
   })
 
