@@ -62,7 +62,10 @@ export function makeSigningKeys(options: SigningKeysOptions): SigningKeys {
 
   async function newestFirst(): Promise<readonly StoredSigningKey[]> {
     const keys = await store.list()
-    return keys.toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
+    // By id where they are of the same instant: all brokers must agree which is the newest.
+    return keys.toSorted(
+      (a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.kid < b.kid ? 1 : -1),
+    )
   }
 
   const isOlderThan = (key: StoredSigningKey, seconds: number): boolean =>

@@ -57,6 +57,16 @@ test('two brokers that rotate at once lose no token of either', async () => {
   }
 })
 
+test('keys made at the same instant are put in the same order by all brokers', async () => {
+  const world = new TaskTokenWorld()
+  const keys = world.signingKeys()
+  await Promise.all([keys.active(), world.signingKeys().active()])
+  expect(world.keys).toHaveLength(2)
+  const { kid } = await keys.active()
+  world.keys.reverse()
+  expect((await keys.active()).kid).toBe(kid)
+})
+
 test('signing reads the key once a minute, not once a token', async () => {
   const world = new TaskTokenWorld()
   const broker = world.broker()
