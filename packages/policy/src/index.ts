@@ -6,6 +6,6 @@ export {
   type ReferenceSources,
   type ResolveReference,
 } from './resolve-references.ts'
-export { digestOfResources, templateVersions } from './resource-digest.ts'
+export { digestOfResources } from './resource-digest.ts'
 export { parseResourceDocuments } from './resource-documents.ts'
 export { documentsOfFiles, parseResourceFiles, type ResourceFile } from './resource-files.ts'
