@@ -1,6 +1,6 @@
 import { startAwsStandin, type AwsStandin } from '@mayfly/standins'
 
-export const ACME_ACCOUNT = '123456789012'
+const ACME_ACCOUNT = '123456789012'
 export const MINTER_KEY_ID = 'AKIAMAYFLYMINTER0001'
 export const REVOKER_KEY_ID = 'AKIAMAYFLYREVOKER001'
 

@@ -6,7 +6,7 @@ import type { AcmeStandins } from '../acme-standins.ts'
 type Credential = Readonly<Record<string, CredentialText>>
 
 /** One thing done with a credential, as a wrapper's child process would do it. */
-export interface Use {
+interface Use {
   readonly what: string
   /** HTTP status of the provider's answer. */
   run(credential: Credential): Promise<number>
