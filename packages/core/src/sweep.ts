@@ -30,7 +30,8 @@ export type Sweep = (signal: AbortSignal) => Promise<SweepResult>
 export function makeSweep(deps: SweepDeps): Sweep {
   return async (signal) => {
     const taskIds = await deps.tasks.overdue(deps.batchSize)
-    for (const taskId of taskIds) await deps.closeTask(taskId, 'overdue')
+    let tasksClosed = 0
+    for (const taskId of taskIds) if (await closeOverdue(deps, taskId)) tasksClosed += 1
 
     const leaseIds = await deps.leases.due(deps.batchSize)
     const counts = { revoked: 0, retried: 0 }
@@ -46,7 +47,18 @@ export function makeSweep(deps: SweepDeps): Sweep {
       }
     })
     const more = taskIds.length === deps.batchSize || leaseIds.length === deps.batchSize
-    return { tasksClosed: taskIds.length, ...counts, more: more && !signal.aborted }
+    return { tasksClosed, ...counts, more: more && !signal.aborted }
+  }
+}
+
+/** A task that cannot be closed must not keep the leases of all others alive. */
+async function closeOverdue(deps: SweepDeps, taskId: string): Promise<boolean> {
+  try {
+    await deps.closeTask(taskId, 'overdue')
+    return true
+  } catch (error) {
+    deps.report('sweep could not close a task', error, { taskId })
+    return false
   }
 }
 

@@ -17,6 +17,9 @@ describe('the configuration of the worker', () => {
       concurrency: 16,
       sweepIntervalMs: 2_000,
       providerTimeoutMs: 10_000,
+      attemptMs: 40_000,
+      visibilitySeconds: 45,
+      retryCapSeconds: 60,
       logLevel: 'info',
       health: { host: '127.0.0.1', port: 8081 },
       env: required,
@@ -31,6 +34,8 @@ describe('the configuration of the worker', () => {
         WORKER_CONCURRENCY: '4',
         SWEEP_INTERVAL_MS: '500',
         PROVIDER_TIMEOUT_MS: '3000',
+        REVOCATION_VISIBILITY_SECONDS: '13',
+        REVOCATION_RETRY_CAP_SECONDS: '5',
         LOG_LEVEL: 'debug',
         HEALTH_HOST: '0.0.0.0',
         HEALTH_PORT: '0',
@@ -40,9 +45,22 @@ describe('the configuration of the worker', () => {
       concurrency: 4,
       sweepIntervalMs: 500,
       providerTimeoutMs: 3_000,
+      attemptMs: 12_000,
+      visibilitySeconds: 13,
+      retryCapSeconds: 5,
       logLevel: 'debug',
       health: { host: '0.0.0.0', port: 0 },
     })
+  })
+
+  test('lets no other worker in while an attempt may be under way', () => {
+    const load = (): unknown =>
+      loadConfig({
+        ...required,
+        PROVIDER_TIMEOUT_MS: '3000',
+        REVOCATION_VISIBILITY_SECONDS: '12',
+      })
+    expect(load).toThrow(/REVOCATION_VISIBILITY_SECONDS: must be more than/)
   })
 
   test('names everything that is wrong at once, and no value', () => {
