@@ -1,7 +1,8 @@
 import { makeSigningKeys, makeTaskTokens, makeTokenVerifier } from '@mayfly/identity'
 import { makeOpenApi } from '@mayfly/protocol'
+import type { Providers } from '@mayfly/core'
 import { makeProviders } from '@mayfly/providers'
-import { makeRevocationQueue } from '@mayfly/queue'
+import { makeRevocationQueue, type ConnectedRevocationQueue } from '@mayfly/queue'
 import {
   makeIds,
   makeLogger,
@@ -11,7 +12,7 @@ import {
   type Logger,
   type Shutdown,
 } from '@mayfly/runtime'
-import { applyMigrations, openStore } from '@mayfly/store'
+import { applyMigrations, openStore, type Store } from '@mayfly/store'
 
 import type { BrokerConfig } from './config.ts'
 import { makeApp } from './http/app.ts'
@@ -30,11 +31,27 @@ export interface Broker {
   stop(): Promise<void>
 }
 
+/** Through these a broker changes what is outside of it. */
+export interface BrokerPorts {
+  readonly leases: Store['leases']
+  readonly tasks: Store['tasks']
+  readonly queue: ConnectedRevocationQueue
+  readonly providers: Providers
+}
+
+export interface BrokerOptions {
+  /** Wraps the ports once they are made. Without it, they are used as they are. */
+  readonly decorate?: (ports: BrokerPorts) => BrokerPorts
+}
+
 /** Of the API, as the OpenAPI document states it. */
 const VERSION = '1.0.0'
 
 /** Starts a broker, migrations first. What a failed start had opened is closed again. */
-export async function startBroker(config: BrokerConfig): Promise<Broker> {
+export async function startBroker(
+  config: BrokerConfig,
+  { decorate = (ports) => ports }: BrokerOptions = {},
+): Promise<Broker> {
   const logger = makeLogger({ name: 'broker', level: config.logLevel })
   const shutdown = makeShutdown({
     stepMilliseconds: 10_000,
@@ -43,7 +60,7 @@ export async function startBroker(config: BrokerConfig): Promise<Broker> {
     },
   })
   try {
-    const url = await compose(config, logger, shutdown)
+    const url = await compose({ config, logger, shutdown, decorate })
     logger.info({ url: url.href, publicUrl: config.publicUrl }, 'broker listening')
     return { url, stop: () => shutdown.run() }
   } catch (error) {
@@ -52,8 +69,14 @@ export async function startBroker(config: BrokerConfig): Promise<Broker> {
   }
 }
 
+interface Composition extends Required<BrokerOptions> {
+  readonly config: BrokerConfig
+  readonly logger: Logger
+  readonly shutdown: Shutdown
+}
+
 /** The composition root: the one place where concrete things meet. */
-async function compose(config: BrokerConfig, logger: Logger, shutdown: Shutdown): Promise<URL> {
+async function compose({ config, logger, shutdown, decorate }: Composition): Promise<URL> {
   const { databaseUrl, redisUrl, sealingKeys } = config
   const clock = systemClock
   const newId = makeIds()
@@ -64,7 +87,7 @@ async function compose(config: BrokerConfig, logger: Logger, shutdown: Shutdown)
   const maxConnections = config.databasePoolSize
   const store = openStore({ connectionString: databaseUrl, maxConnections, sealingKeys, report })
   shutdown.add('store', () => store.close())
-  const { tasks, leases, audit, deniedSessions } = store
+  const { audit, deniedSessions } = store
   const { inForce, applyPolicySet, resolve } = await startPolicies({
     config,
     store,
@@ -72,13 +95,13 @@ async function compose(config: BrokerConfig, logger: Logger, shutdown: Shutdown)
     report,
   })
   shutdown.add('policies', () => inForce.stop())
-  const queue = makeRevocationQueue({ databaseUrl, redisUrl })
-  shutdown.add('queue', () => queue.close())
+  const alarms = makeRevocationQueue({ databaseUrl, redisUrl })
+  shutdown.add('queue', () => alarms.close())
 
   const policies = inForce
   const connectionsOf = makeConnectionsOf(store.policySets)
   const timeoutMs = config.providerTimeoutMs
-  const providers = makeProviders({
+  const connected = makeProviders({
     policies,
     connectionsOf,
     resolve,
@@ -86,12 +109,18 @@ async function compose(config: BrokerConfig, logger: Logger, shutdown: Shutdown)
     clock,
     timeoutMs,
   })
+  const { leases, tasks, queue, providers } = decorate({
+    ...{ leases: store.leases, tasks: store.tasks, queue: alarms, providers: connected },
+  })
   const signingKeys = makeSigningKeys({ store: store.signingKeys, clock })
   const taskTokens = makeTaskTokens({ signingKeys, issuer: config.publicUrl, clock })
   const tokenVerifier = makeTokenVerifier({ clock })
 
   const app = makeApp({
-    ...makeUseCases({ config, store, policies, providers, queue, metrics, clock, newId, report }),
+    ...makeUseCases({
+      ...{ config, store: { ...store, leases, tasks }, policies, providers, queue },
+      ...{ metrics, clock, newId, report },
+    }),
     ...{ tasks, leases, policies, applyPolicySet, taskTokens, logger, metrics, report },
     verifiers: makeVerifiers({ policies, tokenVerifier, taskTokens }),
     refused: makeRefusals(audit, report),

@@ -13,6 +13,8 @@ import {
 } from '@mayfly/runtime'
 import { z } from 'zod'
 
+import { timesOf, type BrokerTimes } from './times.ts'
+
 const variables = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: portVariable.default(8080),
@@ -34,6 +36,10 @@ const variables = z.object({
   TASK_TTL_DEFAULT_SECONDS: countVariable.default(3_600),
   TASK_TTL_CEILING_SECONDS: countVariable.default(28_800),
   PROVIDER_TIMEOUT_MS: countVariable.max(60_000).default(10_000),
+  MINT_DEADLINE_SECONDS: countVariable.max(600).optional(),
+  DELIVERY_DEADLINE_SECONDS: countVariable.max(600).default(30),
+  REVOCATION_VISIBILITY_SECONDS: countVariable.max(3_600).optional(),
+  REVOCATION_RETRY_CAP_SECONDS: countVariable.max(600).default(60),
   LOG_LEVEL: logLevelVariable.default('info'),
 })
 
@@ -56,6 +62,7 @@ export interface BrokerConfig {
   readonly taskTtlDefaultSeconds: number
   readonly taskTtlCeilingSeconds: number
   readonly providerTimeoutMs: number
+  readonly times: BrokerTimes
   readonly logLevel: string
   /** What `env:` references of policy resources are looked up in. */
   readonly env: Environment
@@ -86,6 +93,7 @@ export function loadConfig(env: Environment): BrokerConfig {
     taskTtlDefaultSeconds: read.TASK_TTL_DEFAULT_SECONDS,
     taskTtlCeilingSeconds: read.TASK_TTL_CEILING_SECONDS,
     providerTimeoutMs: read.PROVIDER_TIMEOUT_MS,
+    times: timesOf(read),
     logLevel: read.LOG_LEVEL,
     env,
   }

@@ -47,21 +47,18 @@ export interface UseCases {
   readonly revocationSignal: () => AbortSignal
 }
 
-/** A response is written right after its lease is activated; what took longer than this never was. */
-const DELIVERY_DEADLINE_SECONDS = 30
-
 /** The use cases of the core with their times chosen, which depend on each other. */
 export function makeUseCases(deps: UseCasesDeps): UseCases {
   const { config, store, policies, providers, queue, clock, newId, report } = deps
-  const timeoutSeconds = Math.ceil(config.providerTimeoutMs / 1000)
+  const { times } = config
   const providerSignal = (): AbortSignal => AbortSignal.timeout(config.providerTimeoutMs)
 
   const revoke = makeRevokeLease({
     leases: store.leases,
     providers,
     clock,
-    retry: { baseSeconds: 2, capSeconds: 60, random: Math.random },
-    visibilitySeconds: 2 * timeoutSeconds + 10,
+    retry: { baseSeconds: 2, capSeconds: times.retryCapSeconds, random: Math.random },
+    visibilitySeconds: times.visibilitySeconds,
   })
   const issuing = {
     policies,
@@ -81,9 +78,8 @@ export function makeUseCases(deps: UseCasesDeps): UseCases {
     clock,
     report,
     providerSignal,
-    // A mint may begin in the first half of this, and must be over in the second.
-    mintDeadlineSeconds: 2 * timeoutSeconds + 10,
-    deliveryDeadlineSeconds: DELIVERY_DEADLINE_SECONDS,
+    mintDeadlineSeconds: times.mintDeadlineSeconds,
+    deliveryDeadlineSeconds: times.deliveryDeadlineSeconds,
   }
 
   return {

@@ -1,5 +1,5 @@
-import { makeRevokeLease, type RevokeLease } from '@mayfly/core'
-import { makeRevocationQueue } from '@mayfly/queue'
+import { makeRevokeLease, type Providers, type RevokeLease } from '@mayfly/core'
+import { makeRevocationQueue, type ConnectedRevocationQueue } from '@mayfly/queue'
 import {
   makeLogger,
   makeReport,
@@ -8,7 +8,7 @@ import {
   type Logger,
   type Shutdown,
 } from '@mayfly/runtime'
-import { applyMigrations, openStore } from '@mayfly/store'
+import { applyMigrations, openStore, type Store } from '@mayfly/store'
 
 import type { WorkerConfig } from './config.ts'
 import { startHealthServer } from './health-server.ts'
@@ -25,11 +25,24 @@ export interface Worker {
   stop(): Promise<void>
 }
 
-/** Revoking takes a request or two, and as many go into asking whether the credential is dead. */
-const REQUESTS_PER_ATTEMPT = 4
+/** Through these a worker changes what is outside of it. */
+export interface WorkerPorts {
+  readonly leases: Store['leases']
+  readonly tasks: Store['tasks']
+  readonly queue: ConnectedRevocationQueue
+  readonly providers: Providers
+}
+
+export interface WorkerOptions {
+  /** Wraps the ports once they are made. Without it, they are used as they are. */
+  readonly decorate?: (ports: WorkerPorts) => WorkerPorts
+}
 
 /** Starts a worker, migrations first. What a failed start had opened is closed again. */
-export async function startWorker(config: WorkerConfig): Promise<Worker> {
+export async function startWorker(
+  config: WorkerConfig,
+  { decorate = (ports) => ports }: WorkerOptions = {},
+): Promise<Worker> {
   const logger = makeLogger({ name: 'worker', level: config.logLevel })
   const shutdown = makeShutdown({
     stepMilliseconds: 8_000,
@@ -38,7 +51,7 @@ export async function startWorker(config: WorkerConfig): Promise<Worker> {
     },
   })
   try {
-    const url = await compose(config, logger, shutdown)
+    const url = await compose({ config, logger, shutdown, decorate })
     logger.info({ url: url.href }, 'worker ready')
     return { url, stop: () => shutdown.run() }
   } catch (error) {
@@ -47,22 +60,30 @@ export async function startWorker(config: WorkerConfig): Promise<Worker> {
   }
 }
 
+interface Composition extends Required<WorkerOptions> {
+  readonly config: WorkerConfig
+  readonly logger: Logger
+  readonly shutdown: Shutdown
+}
+
 /** The composition root: the one place where concrete things meet. */
-async function compose(config: WorkerConfig, logger: Logger, shutdown: Shutdown): Promise<URL> {
+async function compose({ config, logger, shutdown, decorate }: Composition): Promise<URL> {
   const { concurrency, databaseUrl, env, redisUrl, sweepIntervalMs, sealingKeys } = config
-  const timeoutMs = config.providerTimeoutMs
-  const attemptMs = timeoutMs * REQUESTS_PER_ATTEMPT
+  const { attemptMs, providerTimeoutMs: timeoutMs, visibilitySeconds } = config
   const report = makeReport(logger)
 
   await applyMigrations(databaseUrl)
   const store = openStore({ connectionString: databaseUrl, sealingKeys, report })
   shutdown.add('store', () => store.close())
-  const { leases, tasks } = store
   const location = { redisUrl, databaseUrl }
-  const queue = makeRevocationQueue(location)
-  shutdown.add('queue', () => queue.close())
+  const alarms = makeRevocationQueue(location)
+  shutdown.add('queue', () => alarms.close())
   const subscribed = await startSubscribedProviders({ store, env, clock, timeoutMs })
   shutdown.add('policy sets', () => subscribed.stop())
+  const { leases, tasks, queue, providers } = decorate({
+    ...{ leases: store.leases, tasks: store.tasks, queue: alarms },
+    providers: subscribed.providers,
+  })
 
   const metrics = makeWorkerMetrics({
     overdueLeases: async () => (await leases.overdue()).count,
@@ -71,10 +92,10 @@ async function compose(config: WorkerConfig, logger: Logger, shutdown: Shutdown)
   })
   const revokeLease = makeRevokeLease({
     leases: measured(leases, metrics),
-    providers: subscribed.providers,
+    providers,
     clock,
-    retry: { baseSeconds: 1, capSeconds: 60, random: Math.random },
-    visibilitySeconds: Math.ceil(attemptMs / 1_000) + 5,
+    retry: { baseSeconds: 1, capSeconds: config.retryCapSeconds, random: Math.random },
+    visibilitySeconds,
   })
   const revoke: RevokeLease = (leaseId, signal) =>
     withDeadline(attemptMs, signal, (inner) => revokeLease(leaseId, inner))
