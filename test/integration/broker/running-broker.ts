@@ -60,7 +60,10 @@ export async function startRunningBroker(
     ...acmeEnvironment(oidc, github, privateKey),
     ...env,
   })
-  const broker = await startBroker(config)
+  const broker = await startBroker(config).catch(async (error: unknown) => {
+    await Promise.all([oidc.stop(), github.stop()])
+    throw error
+  })
   const client = makeClient({ baseUrl: broker.url })
 
   const workloadToken = async (): Promise<CredentialText> => {
