@@ -20,6 +20,9 @@ describe('the configuration of the worker', () => {
       attemptMs: 40_000,
       visibilitySeconds: 45,
       retryCapSeconds: 60,
+      attemptMs: 40_000,
+      visibilitySeconds: 45,
+      retryCapSeconds: 60,
       logLevel: 'info',
       health: { host: '127.0.0.1', port: 8081 },
       env: required,
@@ -35,6 +38,8 @@ describe('the configuration of the worker', () => {
         SWEEP_INTERVAL_MS: '500',
         PROVIDER_TIMEOUT_MS: '3000',
         REVOCATION_VISIBILITY_SECONDS: '13',
+        REVOCATION_RETRY_CAP_SECONDS: '20',
+        REVOCATION_VISIBILITY_SECONDS: '13',
         REVOCATION_RETRY_CAP_SECONDS: '5',
         LOG_LEVEL: 'debug',
         HEALTH_HOST: '0.0.0.0',
@@ -45,6 +50,9 @@ describe('the configuration of the worker', () => {
       concurrency: 4,
       sweepIntervalMs: 500,
       providerTimeoutMs: 3_000,
+      attemptMs: 12_000,
+      visibilitySeconds: 13,
+      retryCapSeconds: 20,
       attemptMs: 12_000,
       visibilitySeconds: 13,
       retryCapSeconds: 5,
@@ -58,9 +66,21 @@ describe('the configuration of the worker', () => {
       loadConfig({
         ...required,
         PROVIDER_TIMEOUT_MS: '3000',
+        REVOCATION_VISIBILITY_SECONDS: '13',
+        REVOCATION_RETRY_CAP_SECONDS: '20',
         REVOCATION_VISIBILITY_SECONDS: '12',
       })
     expect(load).toThrow(/REVOCATION_VISIBILITY_SECONDS: must be more than/)
+  })
+
+  test('refuses to hand a revocation to another worker while it may be under way', () => {
+    const load = (): unknown =>
+      loadConfig({
+        ...required,
+        PROVIDER_TIMEOUT_MS: '3000',
+        REVOCATION_VISIBILITY_SECONDS: '12',
+      })
+    expect(load).toThrow(/REVOCATION_VISIBILITY_SECONDS/)
   })
 
   test('names everything that is wrong at once, and no value', () => {
