@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
+import { json } from 'node:stream/consumers'
 
 /**
  * GitHub's token endpoints with no work behind them: what is left is Mayfly's own cost. It keeps the
@@ -7,46 +8,42 @@ import { createServer, type IncomingMessage } from 'node:http'
  */
 const live = new Set<string>()
 
-async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return chunks.length > 0
-    ? (JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>)
-    : {}
+interface Answer {
+  readonly status: number
+  readonly body?: object
 }
 
-async function answer(request: IncomingMessage): Promise<{ status: number; body?: unknown }> {
+async function answer(request: IncomingMessage): Promise<Answer> {
   const bearer = request.headers.authorization?.split(' ')[1] ?? ''
-  if (request.method === 'POST' && request.url?.endsWith('/access_tokens')) {
-    const asked = await bodyOf(request)
-    const token = `ghs_1_${randomBytes(24).toString('base64url')}`
-    live.add(token)
-    const ids = Array.isArray(asked['repository_ids']) ? asked['repository_ids'] : []
-    const names = Array.isArray(asked['repositories']) ? asked['repositories'] : []
-    return {
-      status: 201,
-      body: {
-        token,
-        expires_at: new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+Z/, 'Z'),
-        permissions: asked['permissions'],
-        repository_selection: 'selected',
-        repositories: [
-          ...ids.map((id) => ({ id: Number(id), name: `repo-${String(id)}` })),
-          ...names.map((name, index) => ({ id: index + 1, name: String(name) })),
-        ],
-      },
-    }
-  }
-  if (request.method === 'GET' && request.url === '/_live')
-    return { status: 200, body: { live: live.size } }
+  if (request.method === 'POST') return mint(request)
   if (request.method === 'DELETE') return { status: live.delete(bearer) ? 204 : 401 }
+  if (request.url === '/_live') return { status: 200, body: { live: live.size } }
   return { status: live.has(bearer) ? 200 : 401, body: { repositories: [] } }
+}
+
+async function mint(request: IncomingMessage): Promise<Answer> {
+  const asked = (await json(request)) as { permissions: object; repository_ids: number[] } // Mayfly's
+  const token = `ghs_1_${randomBytes(24).toString('base64url')}`
+  live.add(token)
+  return {
+    status: 201,
+    body: {
+      token,
+      expires_at: new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+Z/, 'Z'),
+      permissions: asked.permissions,
+      repository_selection: 'selected',
+      repositories: asked.repository_ids.map((id) => ({
+        id,
+        full_name: `acme/repo-${String(id)}`,
+      })),
+    },
+  }
 }
 
 const server = createServer((request, response) => {
   void answer(request).then(({ status, body }) => {
     response.writeHead(status, { 'content-type': 'application/json' })
-    response.end(body === undefined ? undefined : JSON.stringify(body))
+    response.end(body && JSON.stringify(body))
   })
 })
 server.keepAliveTimeout = 30_000

@@ -21,10 +21,25 @@ export function redisVersion(): string | null {
   return status === 0 ? (/v=(\S+)/.exec(stdout)?.[1] ?? 'unknown') : null
 }
 
-export async function startRedis(): Promise<RedisServer> {
+export interface RedisOptions {
+  /** When Redis writes its log through to the disk. Always, unless told. */
+  readonly appendfsync?: 'always' | 'everysec'
+}
+
+export async function startRedis({
+  appendfsync = 'always',
+}: RedisOptions = {}): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-redis-'))
   const port = await freePort()
-  let server = await start(port, folder)
+  const settings = {
+    port,
+    bind: '127.0.0.1',
+    dir: folder,
+    save: '',
+    appendonly: 'yes',
+    appendfsync,
+  }
+  let server = await start(settings)
 
   async function sever(): Promise<void> {
     if (server.exitCode !== null || server.signalCode !== null) return
@@ -37,7 +52,7 @@ export async function startRedis(): Promise<RedisServer> {
     url: `redis://127.0.0.1:${String(port)}`,
     sever,
     async restore() {
-      server = await start(port, folder)
+      server = await start(settings)
     },
     async stop() {
       await sever()
@@ -46,12 +61,13 @@ export async function startRedis(): Promise<RedisServer> {
   }
 }
 
-async function start(port: number, folder: string): Promise<ChildProcess> {
-  const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'yes' }
+async function start(
+  settings: Readonly<Record<string, string | number>> & { readonly port: number },
+): Promise<ChildProcess> {
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const server = spawn('redis-server', [...args, '--appendfsync', 'always'], { stdio: 'ignore' })
+  const server = spawn('redis-server', args, { stdio: 'ignore' })
   const deadline = Date.now() + 10_000
-  while (!(await answers(port))) {
+  while (!(await answers(settings.port))) {
     if (server.exitCode !== null || Date.now() > deadline) throw new Error('redis did not start')
     await pause(20)
   }

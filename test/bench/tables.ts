@@ -1,0 +1,57 @@
+import Table from 'cli-table3'
+import pc from 'picocolors'
+
+import type { HostFacts } from './host-facts.ts'
+import type { MintFigures, Side } from './mint-bench.ts'
+
+export function hostTable(facts: HostFacts): string {
+  return table(
+    ['host', ''],
+    [
+      ['cores', `${String(facts.cores)} × ${facts.cpu}`],
+      ['memory', `${String(facts.memoryGib)} GiB`],
+      ['load before', facts.loadBefore.toFixed(1)],
+      ['Node', facts.node],
+      ['PostgreSQL', `${facts.postgres}, fsync on`],
+      ['Redis', facts.redis ?? 'not on PATH'],
+    ],
+  )
+}
+
+export function mintTable(figures: MintFigures): string {
+  const row = (name: string, side: Side): string[] => [
+    name,
+    side.requestsPerSecond.toFixed(0),
+    `${side.p50Ms.toFixed(0)} ms`,
+    `${side.p99Ms.toFixed(0)} ms`,
+    `${side.serverCpuMs.toFixed(2)} ms`,
+    `${side.postgresCpuMs.toFixed(2)} ms`,
+  ]
+  const { ratio, target, queue, connections, stages } = figures
+  const measured = table(
+    [
+      `${String(connections)} connections`,
+      'requests/s',
+      'p50',
+      'p99',
+      'CPU, server',
+      'CPU, PostgreSQL',
+    ],
+    [row('baseline', figures.baseline), row(`broker, queue on ${queue}`, figures.broker)],
+  )
+  const where = table(
+    ['stage of a mint', 'mean'],
+    stages.map(({ stage, meanMs }) => [stage, `${meanMs.toFixed(1)} ms`]),
+  )
+  return `${measured}\nratio ${judged(ratio <= target, `${ratio.toFixed(2)} (at most ${target.toFixed(2)})`)}\n${where}`
+}
+
+function judged(good: boolean, text: string): string {
+  return good ? pc.green(text) : pc.red(text)
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const drawn = new Table({ head: [...head], style: { head: ['bold'], border: [], compact: true } })
+  for (const row of rows) drawn.push([...row])
+  return drawn.toString()
+}
