@@ -5,6 +5,7 @@ import {
   makeEndLease,
   makeIssueLease,
   makeOpenTask,
+  makeReportLeak,
   makeRevokeLease,
   type CloseTask,
   type Clock,
@@ -17,6 +18,7 @@ import {
   type PolicySource,
   type Providers,
   type Report,
+  type ReportLeak,
   type RevocationQueue,
   type Task,
 } from '@mayfly/core'
@@ -28,7 +30,7 @@ import type { BrokerMetrics } from './metrics.ts'
 
 export interface UseCasesDeps {
   readonly config: BrokerConfig
-  readonly store: Pick<Store, 'leases' | 'tasks' | 'audit'>
+  readonly store: Pick<Store, 'leases' | 'tasks' | 'audit' | 'history'>
   readonly policies: PolicySource
   readonly providers: Providers
   readonly queue: RevocationQueue
@@ -43,6 +45,7 @@ export interface UseCases {
   readonly closeTask: CloseTask
   readonly issueLease: IssueLease
   readonly endLease: EndLease
+  readonly reportLeak: ReportLeak
   /** Bounds one attempt at a revocation. */
   readonly revocationSignal: () => AbortSignal
 }
@@ -60,6 +63,7 @@ export function makeUseCases(deps: UseCasesDeps): UseCases {
     retry: { baseSeconds: 2, capSeconds: times.retryCapSeconds, random: Math.random },
     visibilitySeconds: times.visibilitySeconds,
   })
+  const endLease = makeEndLease({ leases: store.leases, queue, revoke, report })
   const issuing = {
     policies,
     decide: (question: { policySet: PolicySet; task: Task; request: LeaseRequest }) =>
@@ -93,7 +97,8 @@ export function makeUseCases(deps: UseCasesDeps): UseCases {
     }),
     closeTask: makeCloseTask({ tasks: store.tasks, queue, clock, report }),
     issueLease: makeIssueLease(meteredIssuing(issuing, deps.metrics)),
-    endLease: makeEndLease({ leases: store.leases, queue, revoke, report }),
+    endLease,
+    reportLeak: makeReportLeak({ ...store, endLease, report }),
     revocationSignal: providerSignal,
   }
 }

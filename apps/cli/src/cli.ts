@@ -1,5 +1,6 @@
 import { apply } from './commands/apply.ts'
 import type { Command } from './command.ts'
+import { leak } from './commands/leak.ts'
 import { lease } from './commands/lease.ts'
 import { leases } from './commands/leases.ts'
 import { run } from './commands/run.ts'
@@ -16,6 +17,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['task close', taskClose],
   ['lease', lease],
   ['leases', leases],
+  ['leak', leak],
   ['apply', apply],
 ])
 

@@ -14,6 +14,8 @@ export { declare } from './declare.ts'
 export { makeEndLease, type EndLease } from './end-lease.ts'
 export { MayflyError, type ErrorCode, type MayflyErrorOptions } from './errors.ts'
 export { subjectOf, type Operator, type VerifiedToken, type Workload } from './identity.ts'
+export { eventFacts } from './event-facts.ts'
+export { fingerprintOf } from './fingerprint.ts'
 export { makeIssueLease, type IssueLease, type IssuedLease } from './issue-lease.ts'
 export type * from './json.ts'
 export {
@@ -44,6 +46,13 @@ export {
   type RevocationSent,
 } from './provider.ts'
 export type { Report } from './report.ts'
+export {
+  makeReportLeak,
+  type LeakedLease,
+  type LeaseHistory,
+  type LeaseStory,
+  type ReportLeak,
+} from './report-leak.ts'
 export { renderScope } from './render-scope.ts'
 export type * from './resources.ts'
 export { retryAt, type RetryPolicy } from './retry.ts'

@@ -41,6 +41,8 @@ export type EndReason =
   | 'mint_unconfirmed'
   | 'overbroad'
   | 'operator'
+  /** Its credential was found where it should not be. */
+  | 'leaked'
 
 export interface Lease {
   readonly id: string

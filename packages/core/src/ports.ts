@@ -228,6 +228,7 @@ export type AuditEventType =
   | 'lease.expired'
   | 'policy_set.applied'
   | 'policy_set.refused'
+  | 'leak.reported'
 
 /** Serialises writers of one AWS role's deny policy, and says which sessions it must deny. */
 export interface DeniedSessions {

@@ -6,6 +6,7 @@ import {
   type ReadinessResponse,
 } from './health.ts'
 import { makeSend, type CallOptions } from './http-call.ts'
+import { reportLeakResponse, type ReportLeakRequest, type ReportLeakResponse } from './leak.ts'
 import {
   leaseListResponse,
   leaseResponse,
@@ -75,6 +76,8 @@ export interface Client {
   listLeases(query: LeaseQuery, call: AuthorizedCall): Promise<readonly LeaseBody[]>
   /** Revokes now, and answers with the lease as it stands: look at `state` before calling it dead. */
   revokeLease(leaseId: string, call: AuthorizedCall): Promise<LeaseBody>
+  /** Ends and revokes whatever lease the credential belongs to, and tells its story. */
+  reportLeak(request: ReportLeakRequest, call: AuthorizedCall): Promise<ReportLeakResponse>
   applyPolicySet(
     request: ApplyPolicySetRequest,
     call: AuthorizedCall,
@@ -97,7 +100,13 @@ export function makeClient(options: ClientOptions): Client {
     timeoutMilliseconds: options.timeoutMilliseconds ?? 30_000,
     headers: options.userAgent === undefined ? {} : { 'user-agent': options.userAgent },
   })
-  return { ...taskCalls(send), ...leaseCalls(send), ...policyCalls(send), ...healthCalls(send) }
+  return {
+    ...taskCalls(send),
+    ...leaseCalls(send),
+    ...leakCalls(send),
+    ...policyCalls(send),
+    ...healthCalls(send),
+  }
 }
 
 type Send = ReturnType<typeof makeSend>
@@ -189,6 +198,15 @@ function wrapped(credential: Readonly<Record<string, string>>): Record<string, C
   return Object.fromEntries(
     Object.entries(credential).map(([name, value]) => [name, new CredentialText(value)]),
   )
+}
+
+function leakCalls(send: Send): Pick<Client, 'reportLeak'> {
+  return {
+    reportLeak(body, { token, ...options }) {
+      const answer = reportLeakResponse
+      return send({ method: 'POST', path: '/v1/leaks', body, answer, token, options })
+    },
+  }
 }
 
 function policyCalls(

@@ -13,6 +13,13 @@ export { leaseId, taskId } from './fields.ts'
 export { type HealthResponse, type ReadinessResponse } from './health.ts'
 export { type CallOptions } from './http-call.ts'
 export {
+  LEAK_MAX_LENGTH,
+  reportLeakRequest,
+  type LeakedLeaseBody,
+  type ReportLeakRequest,
+  type ReportLeakResponse,
+} from './leak.ts'
+export {
   leaseListQuery,
   openLeaseRequest,
   type LeaseBody,

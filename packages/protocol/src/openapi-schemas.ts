@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { leakedLeaseSchema } from './leak.ts'
 import { leaseSchema } from './lease.ts'
 import { OPERATIONS } from './operations.ts'
 import { policySetSchema } from './policy-set.ts'
@@ -18,6 +19,7 @@ const SHARED: Readonly<Record<string, z.ZodType>> = {
   Declaration: declarationSchema,
   Intent: intentSchema,
   Lease: leaseSchema,
+  LeakedLease: leakedLeaseSchema,
   PolicySet: policySetSchema,
   Template: templateSchema,
   Explanation: explanationSchema,

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 
 import { healthResponse, readinessResponse } from './health.ts'
+import { reportLeakRequest, reportLeakResponse } from './leak.ts'
 import {
   leaseListQuery,
   leaseListResponse,
@@ -162,6 +163,19 @@ const leaseOperations: readonly Operation[] = [
 ]
 
 const otherOperations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/v1/leaks',
+    operationId: 'reportLeak',
+    summary: 'Find and revoke the lease of a credential that turned up where it should not be',
+    tokens: ['operatorToken'],
+    request: {
+      schema: reportLeakRequest,
+      example: { sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
+    },
+    answer: { status: 200, schema: reportLeakResponse },
+    problems: ['role_required'],
+  },
   {
     method: 'post',
     path: '/v1/policy-sets',

@@ -54,6 +54,7 @@ const rowSchema = z.object({
       'mint_unconfirmed',
       'overbroad',
       'operator',
+      'leaked',
     ])
     .nullable(),
   revokedAt: z.date().nullable(),

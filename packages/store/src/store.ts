@@ -1,8 +1,9 @@
-import type { AuditLog, DeniedSessions, Report, TaskStore } from '@mayfly/core'
+import type { AuditLog, DeniedSessions, LeaseHistory, Report, TaskStore } from '@mayfly/core'
 
 import { makeAuditLog } from './audit-log.ts'
 import { openDatabase, type Database, type DatabaseOptions } from './database.ts'
 import { makeDeniedSessions } from './denied-sessions.ts'
+import { makeLeaseHistory } from './lease-history.ts'
 import { makeLeaseStore, type PostgresLeaseStore } from './lease-store.ts'
 import { makePolicySetStore, type PolicySetStore } from './policy-set-store.ts'
 import { makeSealer, type SealingKey } from './sealer.ts'
@@ -18,6 +19,7 @@ export interface StoreOptions extends DatabaseOptions {
 /** Everything that is kept in PostgreSQL. */
 export interface Store {
   readonly leases: Omit<PostgresLeaseStore, 'close'>
+  readonly history: LeaseHistory
   readonly tasks: TaskStore
   readonly audit: AuditLog
   readonly policySets: PolicySetStore
@@ -50,6 +52,7 @@ export function openStore(options: StoreOptions): Store {
 
   return {
     leases,
+    history: makeLeaseHistory(database),
     tasks: makeTaskStore(database),
     audit: makeAuditLog(database),
     policySets: makePolicySetStore({ database, connectionString, report }),

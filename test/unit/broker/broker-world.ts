@@ -233,6 +233,10 @@ export async function brokerWorld(overrides: Partial<AppDeps> = {}): Promise<Bro
         note(`delivered ${id}`)
       },
     },
+    reportLeak: ({ reporter }) => {
+      note(`leak reported by ${reporter}`)
+      return Promise.resolve([])
+    },
     revocationSignal: () => AbortSignal.timeout(1000),
     applyPolicySet: ({ documents, operator, dryRun }) => {
       note(`apply ${String(documents.length)} by ${operator.subject}${dryRun ? ' (dry)' : ''}`)

@@ -22,6 +22,7 @@ const TOKENS: Readonly<Record<TokenKind, string>> = {
 const BODIES: Readonly<Record<string, object>> = {
   openTask: taskRequest,
   openLease: leaseRequest,
+  reportLeak: { sha256: 'a'.repeat(64) },
   applyPolicySet: { resources: [{ kind: 'Owner' }] },
 }
 
@@ -92,6 +93,7 @@ describe('operators', () => {
     ['getLease', ['platform', 'approver', 'responder', 'auditor']],
     ['revokeLease', ['platform', 'responder']],
     ['closeTask', ['platform', 'responder']],
+    ['reportLeak', ['responder']],
   ])('R13 %s is for %s', async (operationId, allowed) => {
     const statuses = new Map<string, number>()
     for (const role of ['platform', 'approver', 'responder', 'auditor']) {

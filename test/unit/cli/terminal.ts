@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+
 import { runCli, type Terminal } from '@mayfly/cli'
 
 export interface Ran {
@@ -10,7 +12,7 @@ export interface Ran {
 export async function runInMemory(
   argv: readonly string[],
   env: Terminal['env'],
-  more: { readonly isTTY?: boolean; readonly fetch?: typeof fetch } = {},
+  more: { readonly isTTY?: boolean; readonly fetch?: typeof fetch; readonly stdin?: string } = {},
 ): Promise<Ran> {
   const written = { stdout: '', stderr: '' }
   const output = (name: keyof typeof written): Terminal['stdout'] => ({
@@ -19,6 +21,7 @@ export async function runInMemory(
   })
   const status = await runCli(argv, {
     env,
+    stdin: Readable.from([Buffer.from(more.stdin ?? '')]),
     stdout: output('stdout'),
     stderr: output('stderr'),
     fetch: more.fetch ?? fetch,

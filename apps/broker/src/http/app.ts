@@ -6,6 +6,7 @@ import { accessLog } from './access-log.ts'
 import { makeAuthenticate, type AuthenticateDeps } from './authenticate.ts'
 import { healthRoutes, type HealthRoutesDeps } from './health-routes.ts'
 import { jsonBody } from './json-body.ts'
+import { leakRoutes, type LeakRoutesDeps } from './leak-routes.ts'
 import { leaseRoutes, type LeaseRoutesDeps } from './lease-routes.ts'
 import { limitRate } from './limit-rate.ts'
 import { policySetRoutes, type PolicySetRoutesDeps } from './policy-set-routes.ts'
@@ -20,6 +21,7 @@ export interface AppDeps
   extends
     AuthenticateDeps,
     HealthRoutesDeps,
+    LeakRoutesDeps,
     LeaseRoutesDeps,
     PolicySetRoutesDeps,
     TaskRoutesDeps,
@@ -58,6 +60,7 @@ export function makeApp(deps: AppDeps): Express {
   app.use(taskRoutes(deps, authenticate))
   app.use(leaseRoutes(deps, authenticate))
   app.use(templateRoutes(deps, authenticate))
+  app.use(leakRoutes(deps, authenticate))
   app.use(notFound)
   app.use(problemHandler(deps.logger))
   return app
