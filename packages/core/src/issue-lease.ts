@@ -21,7 +21,6 @@ import {
   type Minted,
   type Prepared,
 } from './provider.ts'
-import { reachedBeyond, targetsAtOpening } from './reach.ts'
 import type { Report } from './report.ts'
 import type { ScopeTemplate } from './resources.ts'
 import type { RevokeLease } from './revoke-lease.ts'
@@ -89,7 +88,7 @@ export function makeIssueLease(deps: IssueLeaseDeps): IssueLease {
       decision,
       provider: provider.name,
       connection: template.connection,
-      targets: targetsAtOpening(prepared, template, decision),
+      targets: prepared.targets,
       requestedTtlSeconds: request.ttlSeconds ?? decision.ttlSeconds,
       lifetimeSeconds: prepared.lifetimeSeconds(decision.ttlSeconds),
       mintDeadlineSeconds: deps.mintDeadlineSeconds,
@@ -101,7 +100,7 @@ export function makeIssueLease(deps: IssueLeaseDeps): IssueLease {
 
     await assertMayMint(deps, { leaseId, startedAt, caller })
     const minted = await mint(deps, { lease, prepared, provider })
-    const active = await activate(deps, { lease, minted, provider })
+    const active = await activate(deps, { leaseId, minted, provider })
     return { lease: active, credential: minted.credential }
   }
 }
@@ -162,26 +161,25 @@ async function mint(deps: IssueLeaseDeps, minting: Minting): Promise<Minted> {
   try {
     return await prepared.mint(request, deps.providerSignal())
   } catch (error) {
-    await recordFailedMint(deps, { lease, provider, error })
+    await recordFailedMint(deps, { leaseId: lease.id, provider, error })
     throw error
   }
 }
 
 interface FailedMint {
-  readonly lease: Lease
+  readonly leaseId: string
   readonly provider: CredentialProvider
   readonly error: unknown
 }
 
 /** Whatever cannot be written here is covered by the `pending` row and its deadline. */
 async function recordFailedMint(deps: IssueLeaseDeps, failed: FailedMint): Promise<void> {
-  const { lease, provider, error } = failed
-  const leaseId = lease.id
+  const { leaseId, provider, error } = failed
   try {
     if (error instanceof MintError && error.effect === 'none') {
       await deps.leases.fail(leaseId, error.code)
     } else if (error instanceof UnacceptableMintError) {
-      await abandon(deps, { lease, provider, minted: error.minted, reason: 'overbroad' })
+      await abandon(deps, { leaseId, provider, minted: error.minted, reason: 'overbroad' })
     } else {
       await deps.leases.end(leaseId, 'mint_unconfirmed')
     }
@@ -191,7 +189,7 @@ async function recordFailedMint(deps: IssueLeaseDeps, failed: FailedMint): Promi
 }
 
 interface MintedLease {
-  readonly lease: Lease
+  readonly leaseId: string
   readonly provider: CredentialProvider
   readonly minted: Minted
 }
@@ -214,8 +212,7 @@ async function abandon(
   deps: IssueLeaseDeps,
   abandoned: MintedLease & { reason: 'overbroad' | 'undelivered' },
 ): Promise<void> {
-  const { lease, provider, minted, reason } = abandoned
-  const leaseId = lease.id
+  const { leaseId, provider, minted, reason } = abandoned
   const kept = await deps.leases
     .surrender(activation(deps, abandoned), reason)
     .catch((error: unknown) => {
@@ -230,10 +227,9 @@ async function abandon(
   }
 }
 
-function activation(deps: IssueLeaseDeps, { lease, provider, minted }: MintedLease): Activation {
+function activation(deps: IssueLeaseDeps, { leaseId, provider, minted }: MintedLease): Activation {
   return {
-    leaseId: lease.id,
-    reached: reachedBeyond(lease, minted),
+    leaseId,
     provider: provider.name,
     credentialExpiresAt: minted.credentialExpiresAt,
     handle: minted.handle,
