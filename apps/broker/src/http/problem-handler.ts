@@ -43,7 +43,7 @@ function codeOf(thrown: unknown): ErrorCode | 'internal' {
 }
 
 /** What the caller may know of an error. Its cause stays here. */
-export function toProblem(thrown: unknown, requestId: string): Problem {
+function toProblem(thrown: unknown, requestId: string): Problem {
   const code = shownCode(thrown)
   const { type, title, status, retryable } = ENTRIES[code]
   const problem = { type, title, status, code, requestId, retryable }
