@@ -69,6 +69,11 @@ async function transaction<Result>(
 ): Promise<Result> {
   const client = await reachDatabase(() => pool.connect())
   let usable = true
+  // The pool listens only while a session is idle, and without a listener a lost one ends the process.
+  const lose = (): void => {
+    usable = false
+  }
+  client.on('error', lose)
   try {
     await reachDatabase(() => client.query('BEGIN'))
     const result = await work({ rows: (statement, values) => query(client, statement, values) })
@@ -76,9 +81,10 @@ async function transaction<Result>(
     return result
   } catch (error) {
     // A session that cannot even roll back is thrown away, which rolls back too.
-    await client.query('ROLLBACK').catch(() => (usable = false))
+    await client.query('ROLLBACK').catch(lose)
     throw error
   } finally {
+    client.off('error', lose)
     client.release(!usable)
   }
 }
