@@ -125,6 +125,13 @@ export function makeMemoryLeaseStore(now: () => Date): MemoryLeaseStore {
       }
       return Promise.resolve({ outcome: 'claimed', claimed: claimRow(row, visibilitySeconds) })
     },
+    claimMany: ({ limit, visibilitySeconds, except }) => {
+      const due = [...rows.values()].filter(
+        ({ dueAt, lease }) => dueAt && dueAt <= now() && !except.includes(lease.connection),
+      )
+      const claimed = due.slice(0, limit).map((row) => claimRow(row, visibilitySeconds))
+      return Promise.resolve({ claimed, expired: 0 })
+    },
     settle: (claimed, settlement) =>
       Promise.resolve(settle(rowOf(claimed.lease.id), claimed, settlement)),
     find: (id) => Promise.resolve(rows.get(id)?.lease ?? null),
@@ -147,7 +154,7 @@ export function makeMemoryLeaseStore(now: () => Date): MemoryLeaseStore {
     }
     row.dueAt = settlement.retryAt
     if (settlement.to === 'propagating') {
-      row.sentAt ??= settlement.sentAt
+      row.sentAt = settlement.sentAt
       row.lease = { ...row.lease, revocationNote: settlement.note }
       return true
     }

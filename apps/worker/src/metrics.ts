@@ -50,7 +50,7 @@ export function makeWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
   }
 }
 
-type Claims = Pick<LeaseStore, 'claim' | 'settle'>
+type Claims = Pick<LeaseStore, 'claim' | 'claimMany' | 'settle'>
 
 /** Counts what becomes of every claim, whoever made it. */
 export function measured(leases: Claims, metrics: WorkerMetrics): Claims {
@@ -60,6 +60,11 @@ export function measured(leases: Claims, metrics: WorkerMetrics): Claims {
       const claim = await leases.claim(leaseId, visibilitySeconds)
       if (claim.outcome === 'claimed') claimedAt.set(claim.claimed, performance.now())
       return claim
+    },
+    async claimMany(claim) {
+      const taken = await leases.claimMany(claim)
+      for (const claimed of taken.claimed) claimedAt.set(claimed, performance.now())
+      return taken
     },
     async settle(claimed, settlement) {
       const kept = await leases.settle(claimed, settlement)

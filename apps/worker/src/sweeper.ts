@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import type { Report, Sweep, SweepResult } from '@mayfly/core'
+
+import { makeNap } from './nap.ts'
 
 export interface SweeperOptions {
   readonly sweep: Sweep
@@ -14,6 +14,8 @@ export interface SweeperOptions {
 export interface Sweeper {
   /** Since the last pass that went through, or since the start. */
   secondsSincePass(): number
+  /** There is work: sweeps at once, or once more after the pass in hand. */
+  wake(): void
   /** Takes no more leases; resolves when those in hand are settled. */
   stop(): Promise<void>
 }
@@ -25,6 +27,7 @@ const STUCK_PAUSE_MS = 100
 /** Sweeps until stopped, one pass at a time, and at once again after a pass that found more. */
 export function startSweeper(options: SweeperOptions): Sweeper {
   const stopping = new AbortController()
+  const nap = makeNap()
   let passedAt = performance.now()
   let failures = 0
 
@@ -57,15 +60,19 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
       const pauseMs = await pass()
-      await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+      await nap.sleep(pauseMs)
     }
   }
 
   const ended = loop()
   return {
     secondsSincePass: () => (performance.now() - passedAt) / 1_000,
+    wake: () => {
+      nap.wake()
+    },
     async stop() {
       stopping.abort()
+      nap.wake()
       await ended
     },
   }

@@ -1,4 +1,10 @@
-import { makeRevokeLease, type Providers, type RevokeLease } from '@mayfly/core'
+import {
+  makeRevokeClaimed,
+  makeRevokeLease,
+  type Providers,
+  type RevokeClaimed,
+  type RevokeLease,
+} from '@mayfly/core'
 import { makeRevocationQueue, type ConnectedRevocationQueue } from '@mayfly/queue'
 import {
   makeLogger,
@@ -90,18 +96,26 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     lagSeconds: async () => lagSeconds(await leases.overdue(), clock),
     waitingAlarms: async () => (await queue.depth()).waiting,
   })
-  const revokeLease = makeRevokeLease({
-    leases: measured(leases, metrics),
+  const counted = measured(leases, metrics)
+  const revoking = {
+    leases: counted,
     providers,
     clock,
     retry: { baseSeconds: 1, capSeconds: config.retryCapSeconds, random: Math.random },
     visibilitySeconds,
-  })
+  }
+  const [revokeLease, revokeTaken] = [makeRevokeLease(revoking), makeRevokeClaimed(revoking)]
   const revoke: RevokeLease = (leaseId, signal) =>
     withDeadline(attemptMs, signal, (inner) => revokeLease(leaseId, inner))
+  const revokeClaimed: RevokeClaimed = (claimed, signal) =>
+    withDeadline(attemptMs, signal, (inner) => revokeTaken(claimed, inner))
 
-  const intake = { leases, tasks, revoke, queue, location, concurrency, sweepIntervalMs }
-  const taking = await startTaking({ ...intake, metrics, clock, report })
+  const { containments, subscribeDue } = store
+  const intake = { leases: counted, tasks, containments, revoke, revokeClaimed, subscribeDue }
+  const taking = await startTaking({
+    ...{ ...intake, queue, location, concurrency, sweepIntervalMs, visibilitySeconds },
+    ...{ metrics, clock, report },
+  })
   shutdown.add('revocations', () => taking.stop())
   const stopPruning = startPruning(() => store.prune(), report)
   shutdown.add('pruning', stopPruning)

@@ -21,6 +21,7 @@ const TOLD = [
   'freezeIds',
   'containmentId',
   'from',
+  'incident',
   'irrevocable',
   'leaseIds',
   'leases',
@@ -37,6 +38,7 @@ const TOLD = [
   'ttlSeconds',
   'value',
   'version',
+  'webhook',
 ]
 
 /** The part of an audit event's data that may leave the audit log, by an allow-list of names. */

@@ -10,9 +10,28 @@ export {
   type LeaseRequest,
   type NearestRequest,
 } from './decision.ts'
+export {
+  makeContain,
+  makeEndContained,
+  makeResumeContainments,
+  type Contain,
+  type EndContained,
+} from './contain.ts'
+export type * from './containment.ts'
 export { declare } from './declare.ts'
+export {
+  makeDeliverWebhook,
+  type ClaimedWebhook,
+  type DeliverWebhook,
+  type OutboxPosition,
+  type SendWebhook,
+  type WebhookEvent,
+  type WebhookNote,
+  type WebhookOutbox,
+} from './deliver-webhook.ts'
 export { makeEndLease, type EndLease } from './end-lease.ts'
 export { MayflyError, type ErrorCode, type MayflyErrorOptions } from './errors.ts'
+export type * from './freeze.ts'
 export { subjectOf, type Operator, type VerifiedToken, type Workload } from './identity.ts'
 export { eventFacts } from './event-facts.ts'
 export { fingerprintOf } from './fingerprint.ts'
@@ -32,6 +51,11 @@ export {
 export { makeOpenTask, type DeclarationRequest, type OpenTask } from './open-task.ts'
 export type * from './policy-set.ts'
 export type * from './ports.ts'
+export {
+  makePreviewContainment,
+  type ContainmentPreview,
+  type PreviewContainment,
+} from './preview-containment.ts'
 export {
   MintError,
   UnacceptableMintError,
@@ -56,8 +80,15 @@ export {
 export { renderScope } from './render-scope.ts'
 export type * from './resources.ts'
 export { retryAt, type RetryPolicy } from './retry.ts'
-export { makeRevokeLease, type RevocationOutcome, type RevokeLease } from './revoke-lease.ts'
+export {
+  makeRevokeClaimed,
+  makeRevokeLease,
+  type RevocationOutcome,
+  type RevokeClaimed,
+  type RevokeLease,
+} from './revoke-lease.ts'
 export { Secret } from './secret.ts'
+export { normaliseSelector, type Selector } from './selector.ts'
 export { makeSweep, type Sweep, type SweepResult } from './sweep.ts'
 export type * from './task.ts'
 export {

@@ -21,6 +21,7 @@ import {
   type Minted,
   type Prepared,
 } from './provider.ts'
+import { reachedBeyond, targetsAtOpening } from './reach.ts'
 import type { Report } from './report.ts'
 import type { ScopeTemplate } from './resources.ts'
 import type { RevokeLease } from './revoke-lease.ts'
@@ -88,7 +89,7 @@ export function makeIssueLease(deps: IssueLeaseDeps): IssueLease {
       decision,
       provider: provider.name,
       connection: template.connection,
-      targets: prepared.targets,
+      targets: targetsAtOpening(prepared, template, decision),
       requestedTtlSeconds: request.ttlSeconds ?? decision.ttlSeconds,
       lifetimeSeconds: prepared.lifetimeSeconds(decision.ttlSeconds),
       mintDeadlineSeconds: deps.mintDeadlineSeconds,
@@ -100,7 +101,7 @@ export function makeIssueLease(deps: IssueLeaseDeps): IssueLease {
 
     await assertMayMint(deps, { leaseId, startedAt, caller })
     const minted = await mint(deps, { lease, prepared, provider })
-    const active = await activate(deps, { leaseId, minted, provider })
+    const active = await activate(deps, { lease, minted, provider })
     return { lease: active, credential: minted.credential }
   }
 }
@@ -161,25 +162,26 @@ async function mint(deps: IssueLeaseDeps, minting: Minting): Promise<Minted> {
   try {
     return await prepared.mint(request, deps.providerSignal())
   } catch (error) {
-    await recordFailedMint(deps, { leaseId: lease.id, provider, error })
+    await recordFailedMint(deps, { lease, provider, error })
     throw error
   }
 }
 
 interface FailedMint {
-  readonly leaseId: string
+  readonly lease: Lease
   readonly provider: CredentialProvider
   readonly error: unknown
 }
 
 /** Whatever cannot be written here is covered by the `pending` row and its deadline. */
 async function recordFailedMint(deps: IssueLeaseDeps, failed: FailedMint): Promise<void> {
-  const { leaseId, provider, error } = failed
+  const { lease, provider, error } = failed
+  const leaseId = lease.id
   try {
     if (error instanceof MintError && error.effect === 'none') {
       await deps.leases.fail(leaseId, error.code)
     } else if (error instanceof UnacceptableMintError) {
-      await abandon(deps, { leaseId, provider, minted: error.minted, reason: 'overbroad' })
+      await abandon(deps, { lease, provider, minted: error.minted, reason: 'overbroad' })
     } else {
       await deps.leases.end(leaseId, 'mint_unconfirmed')
     }
@@ -189,7 +191,7 @@ async function recordFailedMint(deps: IssueLeaseDeps, failed: FailedMint): Promi
 }
 
 interface MintedLease {
-  readonly leaseId: string
+  readonly lease: Lease
   readonly provider: CredentialProvider
   readonly minted: Minted
 }
@@ -212,7 +214,8 @@ async function abandon(
   deps: IssueLeaseDeps,
   abandoned: MintedLease & { reason: 'overbroad' | 'undelivered' },
 ): Promise<void> {
-  const { leaseId, provider, minted, reason } = abandoned
+  const { lease, provider, minted, reason } = abandoned
+  const leaseId = lease.id
   const kept = await deps.leases
     .surrender(activation(deps, abandoned), reason)
     .catch((error: unknown) => {
@@ -227,9 +230,10 @@ async function abandon(
   }
 }
 
-function activation(deps: IssueLeaseDeps, { leaseId, provider, minted }: MintedLease): Activation {
+function activation(deps: IssueLeaseDeps, { lease, provider, minted }: MintedLease): Activation {
   return {
-    leaseId,
+    leaseId: lease.id,
+    reached: reachedBeyond(lease, minted),
     provider: provider.name,
     credentialExpiresAt: minted.credentialExpiresAt,
     handle: minted.handle,

@@ -32,7 +32,10 @@ export const LEASE_TRANSITIONS: Readonly<Record<LeaseState, readonly LeaseState[
   expired: [],
 }
 
-/** Why a lease ended. `lease_ended` is the ordinary one: its time was up. */
+/**
+ * Why a lease ended. `lease_ended` is the ordinary one: its time was up. `role_revoked`: every
+ * session of its AWS role had to be denied in order to revoke another one.
+ */
 export type EndReason =
   | 'lease_ended'
   | 'holder'
@@ -43,6 +46,8 @@ export type EndReason =
   | 'operator'
   /** Its credential was found where it should not be. */
   | 'leaked'
+  | 'role_revoked'
+  | 'containment'
 
 export interface Lease {
   readonly id: string

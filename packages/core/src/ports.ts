@@ -11,7 +11,7 @@ export interface Clock {
   now(): Date
 }
 
-export type IdPrefix = 'tsk' | 'lea' | 'dec' | 'req' | 'evt'
+export type IdPrefix = 'tsk' | 'lea' | 'dec' | 'req' | 'evt' | 'frz' | 'cnt'
 export type NewId = (prefix: IdPrefix) => string
 
 /** Makes the same request safe to send twice. The digest covers the body and the caller. */
@@ -37,7 +37,8 @@ export interface LeaseStore {
   open(intent: LeaseIntent): Promise<Lease>
   /**
    * Compare-and-set `pending → active`. Throws `lease_transition_illegal` if somebody was first, or
-   * if the lease was ended while its credential was being minted.
+   * if the lease was ended while its credential was being minted; `frozen` if a freeze selects what
+   * the credential turned out to reach.
    */
   activate(activation: Activation): Promise<Lease>
   /** `pending → failed`: the provider refused, so nothing exists upstream. */
@@ -62,6 +63,11 @@ export interface LeaseStore {
    * `revocation_failed`, a minute past `credentialExpiresAt`) goes to `expired` instead.
    */
   claim(leaseId: string, visibilitySeconds: number): Promise<Claim>
+  /**
+   * {@link claim} for up to `limit` leases that are due, the longest overdue first, but none that
+   * another worker is claiming at this moment and none of the connections in `except`.
+   */
+  claimMany(claim: ClaimMany): Promise<ClaimedMany>
   /** Ends the claim. Has no effect (returns false) when the claim was lost to another worker. */
   settle(claimed: ClaimedLease, settlement: Settlement): Promise<boolean>
   find(leaseId: string): Promise<Lease | null>
@@ -93,6 +99,8 @@ export interface Activation {
   readonly provider: CredentialProvider['name']
   readonly credentialExpiresAt: Date
   readonly handle: RevocationHandle
+  /** What the credential reaches beyond the targets that the lease was opened with. */
+  readonly reached?: readonly string[]
   /** Base64 SHA-256 of each secret part: joins the provider's audit log, finds leaked tokens. */
   readonly fingerprints: readonly string[]
   /** Delivery not confirmed this long after activation means revocation. */
@@ -106,6 +114,18 @@ export type Claim =
   /** Unknown, terminal, held by another worker, or just found `expired` on the provider's clock. */
   | { readonly outcome: 'nothing_to_do' }
 
+export interface ClaimMany {
+  readonly limit: number
+  readonly visibilitySeconds: number
+  readonly except: readonly string[]
+}
+
+export interface ClaimedMany {
+  readonly claimed: readonly ClaimedLease[]
+  /** Leases that were taken and need no revoking: they went to `expired`. */
+  readonly expired: number
+}
+
 export interface ClaimedLease {
   readonly lease: Lease
   readonly handle: RevocationHandle | null
@@ -113,7 +133,7 @@ export interface ClaimedLease {
   readonly attempt: number
   /** The state it was claimed from. */
   readonly from: Lease['state']
-  /** When revoke first resolved at the provider, if it did. */
+  /** Since when the revocation stands at the provider, if it does. */
   readonly sentAt: Date | null
   /** The database's now. */
   readonly now: Date
@@ -126,7 +146,7 @@ export type Settlement =
       readonly to: 'propagating'
       readonly note: string
       readonly retryAt: Date
-      /** When revoke first resolved; comes back as {@link ClaimedLease.sentAt}. */
+      /** Since when the revocation stands; comes back as {@link ClaimedLease.sentAt}. */
       readonly sentAt: Date
     }
   | {
@@ -226,18 +246,73 @@ export type AuditEventType =
   | 'lease.revoked'
   | 'lease.revocation_failed'
   | 'lease.expired'
+  | 'aws.deny_policy_repaired'
+  | 'aws.role_revoked'
+  | 'freeze.created'
+  | 'freeze.lifted'
+  | 'containment.started'
+  | 'containment.cancelled'
   | 'policy_set.applied'
   | 'policy_set.refused'
   | 'leak.reported'
+  | 'webhook.failing'
+  | 'webhook.recovered'
 
-/** Serialises writers of one AWS role's deny policy, and says which sessions it must deny. */
+/**
+ * What is known of the Denies on AWS roles. Writers of one role's deny policies go one at a time,
+ * and each writes for everybody, so what one of them wrote is remembered for the others.
+ */
 export interface DeniedSessions {
+  /** Null for a lease that does not exist. */
+  find(leaseId: string): Promise<DeniedSession | null>
   /**
-   * Runs `work` while holding the role's lock, with the ids of all leases on the role that are
-   * ending or ended while their credential may still live.
+   * The Deny of this session was found missing: nothing is proven until it is written again. No
+   * effect when it has been, after `since`.
    */
+  forget(leaseId: string, since: Date): Promise<void>
+  /** Runs `work` while nobody else changes the role's deny policies. */
   underRoleLock<Result>(
     roleArn: string,
-    work: (leaseIds: readonly string[]) => Promise<Result>,
+    work: (denials: RoleDenials) => Promise<Result>,
   ): Promise<Result>
+}
+
+export interface DeniedSession {
+  readonly leaseId: string
+  /** The lease's end. The session policy ends with it, whether the mint was answered or not. */
+  readonly sealedAt: Date
+  /** Its mint may still be under way. */
+  readonly pending: boolean
+  readonly denial: Denial | null
+}
+
+/** Where a session is denied. */
+export interface Denial {
+  readonly policy: string
+  /** When the last write that put the session there was answered, by the database's clock. */
+  readonly since: Date
+  /** Not this session by name, but every session of the role that was issued before. */
+  readonly cutOff: Date | null
+}
+
+/** The books of one role, open while its lock is held. */
+export interface RoleDenials {
+  /** Of leases that ended before their time and whose session may work without a Deny. */
+  readonly sessions: readonly DeniedSession[]
+  readonly now: Date
+  /** Forgets what is known of these before they are written: a crash then leaves them unproven. */
+  forget(leaseIds: readonly string[]): Promise<void>
+  /** The policy with these sessions in it has been written just now. */
+  record(written: {
+    readonly policy: string
+    readonly cutOff: Date | null
+    readonly leaseIds: readonly string[]
+  }): Promise<void>
+  /**
+   * Ends every live lease on the role that was opened before, because its session is about to be
+   * denied with the others. One audit event names them all.
+   */
+  endOpenedBefore(cutOff: Date, policy: string): Promise<readonly DeniedSession[]>
+  /** Somebody else had changed a policy that is Mayfly's own, and it was written anew. */
+  reportRepair(policy: string, missing: readonly string[]): Promise<void>
 }

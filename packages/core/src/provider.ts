@@ -67,6 +67,11 @@ export interface Minted {
   /** When the credential dies by itself, in the provider's own words. */
   readonly credentialExpiresAt: Date
   readonly handle: RevocationHandle
+  /**
+   * What the provider says that the credential reaches, in the form of {@link Prepared.targets},
+   * where its answer tells more than the request did.
+   */
+  readonly reached?: readonly string[]
 }
 
 export type Credential = Readonly<Record<string, Secret | string>>
@@ -79,7 +84,10 @@ export type RevocationHandle = Secret
 
 export interface RevocationSent {
   readonly leaseId: string
-  /** When {@link CredentialProvider.revoke} first resolved for this lease. */
+  /**
+   * When {@link CredentialProvider.revoke} first resolved for this lease, or the later instant that
+   * the provider has named since ({@link Death}).
+   */
   readonly sentAt: Date
   /** The instant that the caller takes for now. */
   readonly now: Date
@@ -88,7 +96,13 @@ export interface RevocationSent {
 export type Death =
   | { readonly dead: true; readonly proof: string }
   /** Not yet, and nothing is wrong: ask again at `retryAt` (IAM is still propagating). */
-  | { readonly dead: false; readonly reason: string; readonly retryAt: Date }
+  | {
+      readonly dead: false
+      readonly reason: string
+      readonly retryAt: Date
+      /** Since when the revocation stands, where the provider knows: it can have been undone and repeated. */
+      readonly sentAt?: Date
+    }
 
 /**
  * A mint that failed. `effect` says what may exist upstream: `none` when the provider refused or

@@ -5,7 +5,8 @@ import type { ProviderName } from './provider.ts'
  * What platform teams own, as parsed from YAML (DESIGN section 6). One set of these is applied as a
  * whole, gets one version, and is immutable from then on.
  */
-export type Resource = Issuer | Owner | Agent | Connection | ScopeTemplate | Guardrail | RoleBinding
+export type Resource =
+  Issuer | Owner | Agent | Connection | ScopeTemplate | Guardrail | RoleBinding | Webhook
 
 export type ResourceKind = Resource['kind']
 
@@ -161,6 +162,15 @@ export interface RoleBinding extends Named<'RoleBinding'> {
   readonly issuer: string
   /** Exact `sub` values. */
   readonly subjects: readonly string[]
+}
+
+/** Somebody who is told of audit events as they happen, by signed requests (Standard Webhooks). */
+export interface Webhook extends Named<'Webhook'> {
+  readonly url: string
+  /** Types of audit events: `lease.revoked`, `lease.*` or `*`. */
+  readonly events: readonly string[]
+  /** An `env:NAME` or `file:/path` reference that the workers resolve. */
+  readonly secret: string
 }
 
 /** A resource document as sent to the API: `{ apiVersion, kind, metadata, spec }`. */

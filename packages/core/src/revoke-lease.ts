@@ -21,17 +21,32 @@ export type RevocationOutcome =
 
 export type RevokeLease = (leaseId: string, signal: AbortSignal) => Promise<RevocationOutcome>
 
+/** {@link RevokeLease} for a lease that the caller has claimed. */
+export type RevokeClaimed = (
+  claimed: ClaimedLease,
+  signal: AbortSignal,
+) => Promise<RevocationOutcome>
+
 /**
  * Makes one due lease stop working and proves it. The holder, the worker, the sweeper and a
- * responder all call this same function with the same argument; the claim lets one of them act.
+ * responder all come to this same function; the claim lets one of them act.
  */
 export function makeRevokeLease(deps: RevokeLeaseDeps): RevokeLease {
+  const revokeClaimed = makeRevokeClaimed(deps)
   return async (leaseId, signal) => {
     const claim = await deps.leases.claim(leaseId, deps.visibilitySeconds)
     if (claim.outcome === 'not_due') return { outcome: 'not_due', at: claim.dueAt }
     if (claim.outcome === 'nothing_to_do') return claim
+    return revokeClaimed(claim.claimed, signal)
+  }
+}
 
-    const { claimed } = claim
+export type RevokeClaimedDeps = Omit<RevokeLeaseDeps, 'leases' | 'visibilitySeconds'> & {
+  readonly leases: Pick<LeaseStore, 'settle'>
+}
+
+export function makeRevokeClaimed(deps: RevokeClaimedDeps): RevokeClaimed {
+  return async (claimed, signal) => {
     const settlement = claimed.handle
       ? await attempt(deps, { ...claimed, handle: claimed.handle }, signal)
       : irrevocable(claimed)
@@ -44,7 +59,7 @@ export function makeRevokeLease(deps: RevokeLeaseDeps): RevokeLease {
 }
 
 async function attempt(
-  deps: RevokeLeaseDeps,
+  deps: RevokeClaimedDeps,
   claimed: ClaimedLease & { handle: RevocationHandle },
   signal: AbortSignal,
 ): Promise<Settlement> {
@@ -62,9 +77,15 @@ async function attempt(
       { leaseId: lease.id, sentAt, now: now() },
       signal,
     )
-    return death.dead
-      ? { to: 'revoked', proof: death.proof }
-      : { to: 'propagating', note: death.reason, retryAt: death.retryAt, sentAt }
+    if (death.dead) return { to: 'revoked', proof: death.proof }
+    // What was revoked can have been revived and revoked again since: the provider would know.
+    const standsSince = death.sentAt ?? sentAt
+    return {
+      to: 'propagating',
+      note: death.reason,
+      retryAt: death.retryAt,
+      sentAt: standsSince,
+    }
   } catch (error) {
     return {
       to: 'revocation_failed',

@@ -54,7 +54,9 @@ const rowSchema = z.object({
       'mint_unconfirmed',
       'overbroad',
       'operator',
+      'containment',
       'leaked',
+      'role_revoked',
     ])
     .nullable(),
   revokedAt: z.date().nullable(),

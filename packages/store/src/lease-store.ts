@@ -29,7 +29,7 @@ export function makeLeaseStore(
       deliveries.add(leaseId)
     },
     end: (leaseId, reason) => endLease(database, leaseId, reason),
-    ...makeRevocationClaims(database, sealer),
+    ...makeRevocationClaims(database, sealer, report),
     ...makeLeaseQueries(database),
     close: () => deliveries.close(),
   }

@@ -10,9 +10,10 @@ const ACTIVATE = {
   text: `
     WITH lease AS (
       UPDATE leases SET state = 'active', credential_expires_at = $2, sealed_handle = $3,
-          handle_key_id = $4, fingerprints = $5,
+          handle_key_id = $4, fingerprints = $5, targets = targets || $7::text[],
           due_at = least(now() + make_interval(secs => $6), expires_at)
         WHERE id = $1 AND state = 'pending' AND ended_at IS NULL
+          AND ($7::text[] = '{}' OR freeze_on_reached(id, $7::text[]) IS NULL)
         RETURNING *
     ), event AS (
       INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
@@ -43,7 +44,8 @@ const SURRENDER = {
   text: `
     WITH lease AS (
       UPDATE leases SET credential_expires_at = $2, sealed_handle = $3, handle_key_id = $4,
-          fingerprints = $5, irrevocable_reason = NULL, irrevocable_dies_at = NULL,
+          fingerprints = $5, targets = targets || $7::text[],
+          irrevocable_reason = NULL, irrevocable_dies_at = NULL,
           state = CASE state WHEN 'pending' THEN 'active' ELSE state END,
           ended_at = coalesce(ended_at, now()), end_reason = coalesce(end_reason, $6),
           revocation_attempts = revocation_attempts + (state = 'revoking')::int,
@@ -74,12 +76,15 @@ export function makeMintOutcome(database: Database, sealer: Sealer): MintOutcome
     const { state, endedAt } = leaseOf(lease)
     // A pending lease that was ended is as good as revoking: nothing may become of it.
     assertTransition(leaseId, endedAt && state === 'pending' ? 'revoking' : state, to)
+    if (to === 'active' && state === 'pending' && !endedAt)
+      throw new MayflyError('frozen', 'issuing is frozen for what this credential reaches')
     throw new MayflyError('lease_transition_illegal', `lease ${leaseId} changed meanwhile`)
   }
 
   return {
     async activate(activation) {
-      const values = [...found(activation), activation.deliveryDeadlineSeconds]
+      const { deliveryDeadlineSeconds, reached = [] } = activation
+      const values = [...found(activation), deliveryDeadlineSeconds, reached]
       const [row] = await database.rows(ACTIVATE, values)
       return row ? leaseOf(row) : refuse(activation.leaseId, 'active')
     },
@@ -88,7 +93,11 @@ export function makeMintOutcome(database: Database, sealer: Sealer): MintOutcome
       if (!row) await refuse(leaseId, 'failed')
     },
     async surrender(activation, reason) {
-      const [row] = await database.rows(SURRENDER, [...found(activation), reason])
+      const [row] = await database.rows(SURRENDER, [
+        ...found(activation),
+        reason,
+        activation.reached ?? [],
+      ])
       return row !== undefined
     },
   }

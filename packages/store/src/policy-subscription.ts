@@ -1,6 +1,7 @@
 import type { Report } from '@mayfly/core'
-import pg from 'pg'
+import type pg from 'pg'
 
+import { connectListener } from './listener.ts'
 import type { StoredPolicySet } from './policy-set-row.ts'
 
 export interface PolicySubscription {
@@ -57,7 +58,10 @@ export async function startPolicySubscription(
   }
 
   function listen(): void {
-    listener = connectListener(options, {
+    listener = connectListener({
+      connectionString: options.connectionString,
+      channel: options.channel,
+      applicationName: 'mayfly-policy',
       notified: () => void check(),
       lost: () => {
         listener = Promise.resolve(null)
@@ -82,40 +86,5 @@ export async function startPolicySubscription(
       await checking
       await (await listener)?.end()
     },
-  }
-}
-
-interface ListenerEvents {
-  notified(): void
-  lost(): void
-}
-
-/** Resolves to null when there is no connection to be had: the next poll tries again. */
-async function connectListener(
-  { connectionString, channel }: PolicySubscriptionOptions,
-  events: ListenerEvents,
-): Promise<pg.Client | null> {
-  const client = new pg.Client({
-    connectionString,
-    connectionTimeoutMillis: 5_000,
-    keepAlive: true,
-    application_name: 'mayfly-policy',
-  })
-  client.on('notification', () => {
-    events.notified()
-  })
-  client.on('error', () => {
-    events.lost()
-  })
-  client.on('end', () => {
-    events.lost()
-  })
-  try {
-    await client.connect()
-    await client.query(`LISTEN ${channel}`)
-    return client
-  } catch {
-    await client.end().catch(() => undefined)
-    return null
   }
 }

@@ -1,4 +1,4 @@
-import type { ClaimedLease, LeaseStore, Settlement } from '@mayfly/core'
+import type { ClaimedLease, LeaseStore, Report, Settlement } from '@mayfly/core'
 import { z } from 'zod'
 
 import type { Database } from './database.ts'
@@ -9,9 +9,8 @@ import type { Sealer } from './sealer.ts'
 // The row lock makes racing callers queue; each then looks at `due_at` again, which the first one
 // has moved. Nobody can kill a credential that the provider's clock has killed: a minute of grace
 // covers the difference between its clock and ours.
-const CLAIM = {
-  name: 'claim_lease',
-  text: `
+function claiming(which: string): string {
+  return `
     WITH held AS (
       SELECT id, state AS "from",
           state IN ('active', 'revocation_failed')
@@ -20,9 +19,8 @@ const CLAIM = {
                WHEN delivered_at IS NULL AND expires_at > now() THEN 'undelivered'
                ELSE 'lease_ended' END AS reason
         FROM leases
-        WHERE id = $1 AND due_at <= now()
-          AND state IN ('pending', 'active', 'revoking', 'revocation_failed')
-        FOR UPDATE
+        WHERE due_at <= now() AND state IN ('pending', 'active', 'revoking', 'revocation_failed')
+          AND ${which}
     ), lease AS (
       UPDATE leases l SET
           state = CASE WHEN died THEN 'expired' ELSE 'revoking' END,
@@ -41,7 +39,16 @@ const CLAIM = {
           'from', "from", 'endReason', end_reason, 'attempt', revocation_attempts) FROM lease
     )
     SELECT ${LEASE_COLUMNS}, "from", sealed_handle AS "sealedHandle",
-      handle_key_id AS "handleKeyId", sent_at AS "sentAt", now()::timestamptz(3) AS now FROM lease`,
+      handle_key_id AS "handleKeyId", sent_at AS "sentAt", now()::timestamptz(3) AS now FROM lease`
+}
+
+const CLAIM = { name: 'claim_lease', text: claiming('id = $1 FOR UPDATE') }
+
+// Whoever is being claimed at this moment is passed over: nobody waits, and nobody gets in turn what
+// another has just taken.
+const CLAIM_MANY = {
+  name: 'claim_leases',
+  text: claiming('NOT connection = ANY ($3) ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED'),
 }
 
 const DUE_AT = {
@@ -62,7 +69,7 @@ const SETTLE = {
           revocation_note = coalesce($5, revocation_note),
           irrevocable_reason = coalesce($8, irrevocable_reason),
           irrevocable_dies_at = coalesce($9, irrevocable_dies_at),
-          sent_at = coalesce(sent_at, $7),
+          sent_at = coalesce($7, sent_at),
           due_at = CASE WHEN coalesce($9, irrevocable_dies_at) IS NULL OR $3 <> 'revocation_failed'
             THEN $6 ELSE greatest($6, credential_expires_at + interval '61 seconds') END,
           claimed_at = NULL,
@@ -87,12 +94,17 @@ const claimSchema = z.object({
   now: z.date(),
 })
 
+const idSchema = z.object({ id: z.string() })
 const dueSchema = z.object({ dueAt: z.date() })
 
-type RevocationClaims = Pick<LeaseStore, 'claim' | 'settle'>
+type RevocationClaims = Pick<LeaseStore, 'claim' | 'claimMany' | 'settle'>
 
 /** Lets exactly one of many revokers act on a lease at a time, and fences off those that lost it. */
-export function makeRevocationClaims(database: Database, sealer: Sealer): RevocationClaims {
+export function makeRevocationClaims(
+  database: Database,
+  sealer: Sealer,
+  report: Report,
+): RevocationClaims {
   function claimedLease(row: unknown): ClaimedLease {
     const lease = leaseOf(row)
     const { from, sealedHandle, handleKeyId, sentAt, now } = claimSchema.parse(row)
@@ -106,7 +118,22 @@ export function makeRevocationClaims(database: Database, sealer: Sealer): Revoca
     return { lease, handle, attempt: lease.revocationAttempts, from, sentAt, now }
   }
 
+  /** A handle that does not open must not keep the rest of its batch alive; its claim runs out. */
+  function claimedOrReported(row: unknown): readonly ClaimedLease[] {
+    try {
+      return [claimedLease(row)]
+    } catch (error) {
+      report('a claimed lease could not be read', error, { leaseId: idSchema.parse(row).id })
+      return []
+    }
+  }
+
   return {
+    async claimMany({ limit, visibilitySeconds, except }) {
+      const rows = await database.rows(CLAIM_MANY, [limit, visibilitySeconds, except])
+      const taken = rows.filter((row) => claimSchema.parse(row).state !== 'expired')
+      return { claimed: taken.flatMap(claimedOrReported), expired: rows.length - taken.length }
+    },
     async claim(leaseId, visibilitySeconds) {
       const [row] = await database.rows(CLAIM, [leaseId, visibilitySeconds])
       if (row) {

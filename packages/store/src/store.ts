@@ -1,14 +1,26 @@
-import type { AuditLog, DeniedSessions, LeaseHistory, Report, TaskStore } from '@mayfly/core'
+import type {
+  AuditLog,
+  ContainmentStore,
+  DeniedSessions,
+  FreezeStore,
+  LeaseHistory,
+  Report,
+  TaskStore,
+} from '@mayfly/core'
 
 import { makeAuditLog } from './audit-log.ts'
+import { makeContainmentStore } from './containment-store.ts'
 import { openDatabase, type Database, type DatabaseOptions } from './database.ts'
 import { makeDeniedSessions } from './denied-sessions.ts'
+import { startDueSubscription, type DueSubscription } from './due-subscription.ts'
+import { makeFreezeStore } from './freeze-store.ts'
 import { makeLeaseHistory } from './lease-history.ts'
 import { makeLeaseStore, type PostgresLeaseStore } from './lease-store.ts'
 import { makePolicySetStore, type PolicySetStore } from './policy-set-store.ts'
 import { makeSealer, type SealingKey } from './sealer.ts'
 import { makeSigningKeyStore, type SigningKeyStore } from './signing-key-store.ts'
 import { makeTaskStore } from './task-store.ts'
+import { makeWebhookOutbox, type PostgresWebhookOutbox } from './webhook-outbox.ts'
 
 export interface StoreOptions extends DatabaseOptions {
   /** The first one seals, all of them open. */
@@ -20,11 +32,16 @@ export interface StoreOptions extends DatabaseOptions {
 export interface Store {
   readonly leases: Omit<PostgresLeaseStore, 'close'>
   readonly history: LeaseHistory
+  readonly webhooks: PostgresWebhookOutbox
   readonly tasks: TaskStore
   readonly audit: AuditLog
   readonly policySets: PolicySetStore
   readonly signingKeys: SigningKeyStore
   readonly deniedSessions: DeniedSessions
+  readonly freezes: FreezeStore
+  readonly containments: ContainmentStore
+  /** Calls `due` when many leases have become due at once. Misses are possible: sweep as well. */
+  subscribeDue(due: () => void): DueSubscription
   /** Resolves when the database answers. */
   ping(): Promise<void>
   /** Forgets used tokens and idempotency keys that can no longer matter. */
@@ -35,7 +52,7 @@ export interface Store {
 
 /**
  * Opens a migrated database. Sessions are made when needed: at most `maxConnections`, and besides
- * them one per policy subscription and four for locks.
+ * them one per policy subscription and six for AWS roles.
  */
 export function openStore(options: StoreOptions): Store {
   const { connectionString, sealingKeys, report = () => undefined } = options
@@ -53,11 +70,15 @@ export function openStore(options: StoreOptions): Store {
   return {
     leases,
     history: makeLeaseHistory(database),
+    webhooks: makeWebhookOutbox(database),
     tasks: makeTaskStore(database),
     audit: makeAuditLog(database),
     policySets: makePolicySetStore({ database, connectionString, report }),
     signingKeys: makeSigningKeyStore(database, sealer),
     deniedSessions,
+    freezes: makeFreezeStore(database),
+    containments: makeContainmentStore(database),
+    subscribeDue: (due) => startDueSubscription(connectionString, due),
     ping: () => ping(database),
     prune: () => prune(database),
     close: () => (closing ??= close()),

@@ -185,9 +185,11 @@ async function waitForLeases(taskId: string, count: number): Promise<void> {
   }
 }
 
+const LIFT = `UPDATE freezes SET lifted_at = now(), lifted_by = 'x', lift_reason = 'x'`
+
 describe('freezes', () => {
   test.each([
-    ['everything', null],
+    ['everything', true],
     ['template', 'repo'],
     ['agent', 'web-coder'],
     ['provider', 'github'],
@@ -197,15 +199,19 @@ describe('freezes', () => {
       const task = await openTask(world.store.tasks)
       const id = `frz_${scope}`
       await world.sql(
-        `INSERT INTO freezes (id, scope, value, reason) VALUES ($1, $2, $3, 'incident')`,
-        [id, scope, value],
+        `INSERT INTO freezes (id, selector, reason, created_by) VALUES ($1, $2, 'incident', 'x')`,
+        [id, JSON.stringify({ [scope]: value })],
       )
       await expect(world.store.leases.open(leaseIntent(task))).rejects.toMatchObject({
         code: 'frozen',
       })
-      await world.sql('UPDATE freezes SET lifted_at = now() WHERE id = $1', [id])
+      await world.sql(`${LIFT} WHERE id = $1`, [id])
       await expect(world.store.leases.open(leaseIntent(task))).resolves.toBeDefined()
-      await world.sql('UPDATE freezes SET lifted_at = NULL, expires_at = now() WHERE id = $1', [id])
+      await world.sql(
+        `UPDATE freezes SET lifted_at = NULL, lifted_by = NULL, lift_reason = NULL,
+          expires_at = now() WHERE id = $1`,
+        [id],
+      )
       await expect(world.store.leases.open(leaseIntent(task))).resolves.toBeDefined()
     },
   )
@@ -213,8 +219,8 @@ describe('freezes', () => {
   test('a freeze of something else refuses nothing', async () => {
     const task = await openTask(world.store.tasks)
     await world.sql(
-      `INSERT INTO freezes (id, scope, value, reason) VALUES
-        ('frz_a', 'template', 'web-coder', 'x'), ('frz_b', 'agent', 'repo', 'x')`,
+      `INSERT INTO freezes (id, selector, reason, created_by) VALUES
+        ('frz_a', '{"template": "web-coder"}', 'x', 'x'), ('frz_b', '{"agent": "repo"}', 'x', 'x')`,
     )
     await expect(world.store.leases.open(leaseIntent(task))).resolves.toBeDefined()
   })
@@ -224,14 +230,15 @@ describe('freezes', () => {
     const freezing = await session()
     await freezing.query('BEGIN')
     await freezing.query(
-      `INSERT INTO freezes (id, scope, reason) VALUES ('frz_1', 'everything', 'x')`,
+      `INSERT INTO freezes (id, selector, reason, created_by)
+          VALUES ('frz_1', '{"everything": true}', 'x', 'x')`,
     )
     const opening = world.store.leases.open(leaseIntent(task))
     const refused = expect(opening).rejects.toMatchObject({ code: 'frozen' })
     await untilSomebodyWaits()
     await freezing.query('COMMIT')
     await refused
-    await freezing.query(`UPDATE freezes SET lifted_at = now() WHERE id = 'frz_1'`)
+    await freezing.query(`${LIFT} WHERE id = 'frz_1'`)
     await freezing.end()
   })
 
@@ -246,7 +253,10 @@ describe('freezes', () => {
     const freezing = await session()
     const order: string[] = []
     const frozen = freezing
-      .query(`INSERT INTO freezes (id, scope, reason) VALUES ('frz_2', 'everything', 'x')`)
+      .query(
+        `INSERT INTO freezes (id, selector, reason, created_by)
+          VALUES ('frz_2', '{"everything": true}', 'x', 'x')`,
+      )
       .then(() => freezing.query('SELECT state FROM leases WHERE task_id = $1', [task.id]))
       .then(({ rows }) => {
         order.push('frozen')
@@ -258,7 +268,7 @@ describe('freezes', () => {
     await opening
     expect(await frozen).toEqual([{ state: 'pending' }])
     expect(order).toEqual(['released', 'frozen'])
-    await freezing.query(`UPDATE freezes SET lifted_at = now() WHERE id = 'frz_2'`)
+    await freezing.query(`${LIFT} WHERE id = 'frz_2'`)
     await Promise.all([holding.end(), freezing.end()])
   })
 })

@@ -25,9 +25,12 @@ async function sweeperOver(world: ReturnType<typeof makeWorld>, overdueTasks: st
     leases: world.leases,
     tasks: { overdue: () => Promise.resolve(overdueTasks) },
     closeTask,
-    revoke: world.revoke,
+    resumeContainments: () => Promise.resolve(0),
+    revoke: world.revokeClaimed,
     batchSize: 10,
     concurrency: 2,
+    visibilitySeconds: 30,
+    patience: () => new Promise(() => undefined),
     report: (message) => void world.reports.push(message),
   })
   return { sweep, closed }

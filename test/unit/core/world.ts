@@ -1,6 +1,7 @@
 import {
   makeEndLease,
   makeIssueLease,
+  makeRevokeClaimed,
   makeRevokeLease,
   MintError,
   Secret,
@@ -176,13 +177,15 @@ interface Parts {
 function useCases({ leases, queue, provider, clock, diary, reports, decision }: Parts) {
   const report = (message: string) => void reports.push(message)
   const providers = { get: () => Promise.resolve(provider) }
-  const revoke = makeRevokeLease({
+  const revoking = {
     leases,
     providers,
     clock,
     visibilitySeconds: 30,
     retry: { baseSeconds: 1, capSeconds: 60, random: () => 0.5 },
-  })
+  }
+  const revoke = makeRevokeLease(revoking)
+  const revokeClaimed = makeRevokeClaimed(revoking)
   const issue: IssueLease = makeIssueLease({
     policies: { current: () => POLICY_SET },
     decide: () => decision,
@@ -198,11 +201,17 @@ function useCases({ leases, queue, provider, clock, diary, reports, decision }: 
     mintDeadlineSeconds: MINT_DEADLINE_SECONDS,
     deliveryDeadlineSeconds: 30,
   })
-  return { issue, revoke, end: makeEndLease({ leases, queue, revoke, report }) }
+  return { issue, revoke, revokeClaimed, end: makeEndLease({ leases, queue, revoke, report }) }
+}
+
+const TEMPLATE = {
+  connection: 'vault-acme',
+  limits: {},
+  resource: { type: 'SecretPath', id: 'kv/data/app' },
 }
 
 // The use cases read a template's connection and limits from the set, and nothing else.
 const POLICY_SET = {
   version: 1,
-  templates: new Map([['repo-read', { template: { connection: 'vault-acme', limits: {} } }]]),
+  templates: new Map([['repo-read', { template: TEMPLATE }]]),
 } as unknown as PolicySet

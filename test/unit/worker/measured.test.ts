@@ -10,7 +10,13 @@ const gauges = {
 
 const ended = new Date('2026-11-23T12:00:00Z')
 // Only what is measured: the rest of a lease does not matter here.
-const lease = { provider: 'github', endedAt: ended, expiresAt: ended } as Lease
+const lease = {
+  id: 'lea_1',
+  connection: 'github-acme',
+  provider: 'github',
+  endedAt: ended,
+  expiresAt: ended,
+} as Lease
 const claimed: ClaimedLease = {
   lease,
   handle: null,
@@ -26,6 +32,7 @@ async function settle(settlement: Settlement, kept: boolean): Promise<string[]> 
   const leases = measured(
     {
       claim: () => Promise.resolve({ outcome: 'claimed', claimed }),
+      claimMany: () => Promise.resolve({ claimed: [], expired: 0 }),
       settle: () => Promise.resolve(kept),
     },
     metrics,
@@ -70,13 +77,16 @@ describe('one pass of the sweep', () => {
     const diary: string[] = []
     const sweep = makeSweep({
       tasks: { overdue: () => Promise.resolve(['tsk_1', 'tsk_2']) },
-      leases: { due: () => Promise.resolve(['lea_1']) },
+      leases: { claimMany: () => Promise.resolve({ claimed: [claimed], expired: 0 }) },
+      resumeContainments: () => Promise.resolve(0),
+      visibilitySeconds: 30,
+      patience: () => new Promise(() => undefined),
       closeTask: (taskId) => {
         diary.push(`close ${taskId}`)
         return Promise.reject(new Error('poison'))
       },
-      revoke: (leaseId) => {
-        diary.push(`revoke ${leaseId}`)
+      revoke: ({ lease: { id } }) => {
+        diary.push(`revoke ${id}`)
         return Promise.resolve({ outcome: 'revoked' })
       },
       batchSize: 10,

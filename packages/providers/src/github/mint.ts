@@ -82,7 +82,10 @@ interface Acceptance {
 }
 
 function accept(deps: MintDeps, { answer, scope, now }: Acceptance): Minted {
-  const minted = mintedWith(deps, { token: answer.token, now, expiresAt: answer.expires_at })
+  const minted = {
+    ...mintedWith(deps, { token: answer.token, now, expiresAt: answer.expires_at }),
+    reached: (answer.repositories ?? []).map(targetOf),
+  }
   const excess = excessOf(answer, scope)
   if (excess) throw new UnacceptableMintError(minted, excess.message, { details: excess.details })
   if (answer.expires_at <= now || answer.expires_at > latestDeath(now))
@@ -92,6 +95,11 @@ function accept(deps: MintDeps, { answer, scope, now }: Acceptance): Minted {
       { details: { reason: 'lifetime_unexpected' } },
     )
   return minted
+}
+
+/** The form of `targetsOf`: a scope by repository id does not know the repository's name. */
+function targetOf({ full_name }: { readonly full_name: string }): string {
+  return `github:repo:${full_name.toLowerCase()}`
 }
 
 function mintedWith(
