@@ -7,6 +7,7 @@ import {
   type PolicySet,
   type Report,
   type Resource,
+  type Webhook,
 } from '@mayfly/core'
 import { issuerProblems } from '@mayfly/identity'
 import {
@@ -27,6 +28,7 @@ export interface ApplyPolicySetDeps {
   readonly resolve: ResolveReference
   /** Throws `policy_set_invalid` for a connection that cannot be used here. */
   readonly assertConnection: (connection: Connection) => void
+  readonly webhookProblems: (webhook: Webhook) => readonly string[]
   readonly audit: Pick<AuditLog, 'record'>
   readonly report: Report
 }
@@ -64,6 +66,7 @@ async function validated(deps: ApplyPolicySetDeps, documents: readonly Json[]): 
     resolve: deps.resolve,
     issuerProblems,
     assertConnection: deps.assertConnection,
+    webhookProblems: deps.webhookProblems,
   })
 }
 

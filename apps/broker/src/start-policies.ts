@@ -11,6 +11,7 @@ import { bootstrapPolicies } from './bootstrap-policies.ts'
 import type { BrokerConfig } from './config.ts'
 import type { ApplyPolicySet } from './http/policy-set-routes.ts'
 import { startPolicyFeed, type PolicyFeed } from './policy-feed.ts'
+import { makeWebhookProblems } from './webhook-problems.ts'
 
 export interface StartPoliciesDeps {
   readonly config: Pick<BrokerConfig, 'env' | 'bootstrapPolicies'>
@@ -40,6 +41,7 @@ export async function startPolicies(deps: StartPoliciesDeps): Promise<Policies> 
     assertConnection: (connection) => {
       assertConnection(connection, resolve)
     },
+    webhookProblems: makeWebhookProblems(config.env),
     audit,
     report,
   })

@@ -6,6 +6,7 @@ export interface WorkerMetrics {
   revocation(labels: { readonly provider: string; readonly outcome: string }): void
   lag(labels: { readonly provider: string }, seconds: number): void
   sweep(labels: { readonly result: 'ok' | 'failed' }, seconds: number): void
+  webhook(labels: { readonly webhook: string; readonly outcome: string }): void
   render(): Promise<{ readonly contentType: string; readonly text: string }>
 }
 
@@ -14,6 +15,7 @@ export interface WorkerGauges {
   readonly overdueLeases: () => Promise<number>
   readonly lagSeconds: () => Promise<number>
   readonly waitingAlarms: () => Promise<number>
+  readonly failingWebhooks?: () => Promise<number>
 }
 
 export function makeWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
@@ -30,6 +32,10 @@ export function makeWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
     { name: 'mayfly_waiting_alarms', help: 'Alarms that have rung and that no worker has taken' },
     gauges.waitingAlarms,
   )
+  metrics.gauge(
+    { name: 'mayfly_failing_webhooks', help: 'Webhooks that have failed too often in a row' },
+    gauges.failingWebhooks ?? (() => Promise.resolve(0)),
+  )
   return {
     revocation: metrics.counter({
       name: 'mayfly_revocations_total',
@@ -45,6 +51,11 @@ export function makeWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
       name: 'mayfly_sweep_seconds',
       help: 'Passes of the sweeper by result',
       labels: ['result'],
+    }),
+    webhook: metrics.counter({
+      name: 'mayfly_webhook_deliveries_total',
+      help: 'Attempts to deliver an event by webhook and outcome',
+      labels: ['webhook', 'outcome'],
     }),
     render: () => metrics.render(),
   }

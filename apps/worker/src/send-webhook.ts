@@ -1,7 +1,13 @@
 import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 
-import { Secret, type Clock, type SendWebhook, type WebhookEvent, type WebhookNote } from '@mayfly/core'
+import {
+  Secret,
+  type Clock,
+  type SendWebhook,
+  type WebhookEvent,
+  type WebhookNote,
+} from '@mayfly/core'
 import type { NetworkGuard } from '@mayfly/runtime'
 
 import { AddressRefusedError, guardedLookup, type ResolveHost } from './guarded-lookup.ts'

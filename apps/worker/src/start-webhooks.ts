@@ -9,35 +9,36 @@ import {
   type Webhook,
 } from '@mayfly/core'
 import { makeResolveReference, parseResourceDocuments } from '@mayfly/policy'
-import { makeNetworkGuard } from '@mayfly/runtime'
+import { makeNetworkGuard, type Environment } from '@mayfly/runtime'
 import type { Store, StoredPolicySet } from '@mayfly/store'
 
-import type { WorkerConfig } from './config.ts'
 import { resolveBySystem } from './guarded-lookup.ts'
 import type { WorkerMetrics } from './metrics.ts'
 import { makeSendWebhook } from './send-webhook.ts'
+import { loadWebhookConfig } from './webhook-config.ts'
 import { makeWebhookLoops } from './webhook-loops.ts'
 
 export interface StartWebhooksOptions {
-  readonly config: Pick<WorkerConfig, 'env' | 'webhooks'>
+  /** Configures them, and is what `env:` references of their secrets are looked up in. */
+  readonly env: Environment
   readonly store: Pick<Store, 'policySets' | 'webhooks'>
   readonly metrics: Pick<WorkerMetrics, 'webhook'>
   readonly clock: Clock
   readonly report: Report
 }
 
-/** An attempt takes no longer than `webhooks.timeoutMs`; the claim is renewed after each. */
+/** A claim is renewed after each attempt, so it has to be longer than one. */
 const CLAIM_MARGIN_SECONDS = 20
 
 /** Delivers to the webhooks of whichever policy set is in force. Returns how to stop. */
 export async function startWebhooks(options: StartWebhooksOptions): Promise<() => Promise<void>> {
-  const { config, store, clock, report } = options
-  const { timeoutMs, intervalMs, allowedNetworks, retryBaseSeconds } = config.webhooks
+  const { env, store, clock, report } = options
+  const { timeoutMs, intervalMs, allowedNetworks, retryBaseSeconds } = loadWebhookConfig(env)
   const send = makeSendWebhook({
     guard: makeNetworkGuard(allowedNetworks),
     resolveHost: resolveBySystem,
     resolveReference: makeResolveReference({
-      env: config.env,
+      env,
       readFile: (path) => readFileSync(path, 'utf8'),
     }),
     clock,
@@ -79,9 +80,7 @@ function webhooksOf({ documents }: Pick<StoredPolicySet, 'documents'>): readonly
 
 function isWebhook(document: Json): boolean {
   return (
-    typeof document === 'object' &&
-    document !== null &&
-    Reflect.get(document, 'kind') === 'Webhook'
+    typeof document === 'object' && document !== null && Reflect.get(document, 'kind') === 'Webhook'
   )
 }
 

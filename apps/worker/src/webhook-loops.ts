@@ -55,7 +55,8 @@ function startLoop(webhook: Webhook, { deliver, intervalMs, report }: WebhookLoo
   async function run(): Promise<void> {
     while (!signal.aborted) {
       const { more } = await deliver(webhook, signal).catch((error: unknown) => {
-        if (!signal.aborted) report('a webhook could not be served', error, { webhook: webhook.name })
+        if (!signal.aborted)
+          report('a webhook could not be served', error, { webhook: webhook.name })
         return { more: false }
       })
       if (!more) await sleep(intervalMs, undefined, { signal }).catch(() => undefined)

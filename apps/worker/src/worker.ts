@@ -23,6 +23,7 @@ import { startPruning } from './pruning.ts'
 import { lagSeconds, makeReadiness } from './readiness.ts'
 import { startSubscribedProviders } from './subscribed-providers.ts'
 import { startTaking } from './taking.ts'
+import { startWebhooks } from './start-webhooks.ts'
 import { withDeadline } from './with-deadline.ts'
 
 export interface Worker {
@@ -95,6 +96,7 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     overdueLeases: async () => (await leases.overdue()).count,
     lagSeconds: async () => lagSeconds(await leases.overdue(), clock),
     waitingAlarms: async () => (await queue.depth()).waiting,
+    failingWebhooks: () => store.webhooks.failing(),
   })
   const counted = measured(leases, metrics)
   const revoking = {
@@ -117,6 +119,8 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     ...{ metrics, clock, report },
   })
   shutdown.add('revocations', () => taking.stop())
+  const stopWebhooks = await startWebhooks({ env, store, metrics, clock, report })
+  shutdown.add('webhooks', stopWebhooks)
   const stopPruning = startPruning(() => store.prune(), report)
   shutdown.add('pruning', stopPruning)
 

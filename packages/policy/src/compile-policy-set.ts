@@ -10,6 +10,7 @@ import {
   type Resource,
   type RoleBinding,
   type ScopeTemplate,
+  type Webhook,
 } from '@mayfly/core'
 
 import { BUILTIN_GUARDRAILS } from './builtin-guardrails.ts'
@@ -33,6 +34,8 @@ export interface PolicySetSource {
   readonly resolve?: ResolveReference
   /** What makes an issuer unsafe to trust: `issuerProblems` of the identity package. */
   readonly issuerProblems?: (issuer: Issuer) => readonly string[]
+  /** What keeps a webhook from being sent: the app knows which addresses it may reach. */
+  readonly webhookProblems?: (webhook: Webhook) => readonly string[]
   /** Throws a `MayflyError` when a connection cannot be used here: the providers package knows. */
   readonly assertConnection?: (connection: Connection) => void
 }
@@ -53,6 +56,11 @@ export function compilePolicySet(source: PolicySetSource): PolicySet {
   const guardrails = compileGuardrails(ofKind(resources, 'Guardrail'), claims, problems)
   const connections = byName<Connection>(ofKind(resources, 'Connection'))
   problems.push(...[...connections.values()].flatMap((each) => connectionProblems(source, each)))
+  for (const webhook of ofKind<Webhook>(resources, 'Webhook')) {
+    for (const message of source.webhookProblems?.(webhook) ?? []) {
+      problems.push({ resource: `Webhook/${webhook.name}`, path: 'spec.url', message })
+    }
+  }
   const templates = new Map<string, CompiledTemplate>()
   for (const template of ofKind<ScopeTemplate>(resources, 'ScopeTemplate')) {
     const result = compileTemplate({

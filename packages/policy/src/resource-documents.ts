@@ -18,6 +18,7 @@ import {
 import { referenceProblems } from './resource-references.ts'
 import { templateDocument, toTemplate } from './template-document.ts'
 import { templateProblems } from './template-problems.ts'
+import { toWebhook, webhookDocument } from './webhook-document.ts'
 
 type Parse = (document: Json) => Parsed
 
@@ -33,6 +34,7 @@ const KINDS: Readonly<Record<Resource['kind'], Parse>> = {
   ScopeTemplate: kind('ScopeTemplate', templateDocument, toTemplate),
   Guardrail: kind('Guardrail', guardrailDocument, toGuardrail),
   RoleBinding: kind('RoleBinding', roleBindingDocument, toRoleBinding),
+  Webhook: kind('Webhook', webhookDocument, toWebhook),
 }
 
 /** Where a path of a document stands in the file that it came from: `file:line`. */

@@ -42,6 +42,7 @@ function references(resource: Resource): readonly Reference[] {
     case 'Issuer':
     case 'Owner':
     case 'Connection':
+    case 'Webhook':
       return []
   }
 }

@@ -3,12 +3,14 @@ export { ConfigurationError, parseEnv, type Environment } from './environment.ts
 export { makeIds } from './ids.ts'
 export { makeLogger, makeReport, type Logger, type LoggerOptions } from './logger.ts'
 export { makeMetrics, type Metrics } from './metrics.ts'
+export { makeNetworkGuard, type Network, type NetworkGuard } from './network-guard.ts'
 export { makeShutdown, type Shutdown, type ShutdownOptions } from './shutdown.ts'
 export {
   countVariable,
   databaseUrlVariable,
   flagVariable,
   logLevelVariable,
+  networksVariable,
   portVariable,
   redisUrlVariable,
   sealingKeysVariable,

@@ -1,6 +1,8 @@
 import { Secret } from '@mayfly/core'
 import { z } from 'zod'
 
+import { readNetwork, type Network } from './network-guard.ts'
+
 /** Zero asks the system for a free port. */
 export const portVariable = z.coerce.number().int().min(0).max(65_535)
 
@@ -19,6 +21,17 @@ export const databaseUrlVariable = z
   .regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL')
 
 export const redisUrlVariable = z.string().regex(/^rediss?:\/\//, 'must be a redis:// URL')
+
+/** Networks in CIDR notation, with commas between them; empty for none. */
+export const networksVariable = z.string().transform((text, context): readonly Network[] => {
+  const parts = text.split(',').map((part) => part.trim())
+  try {
+    return parts.filter((part) => part !== '').map(readNetwork)
+  } catch {
+    context.addIssue('must be networks such as 10.1.0.0/16, with commas between them')
+    return z.NEVER
+  }
+})
 
 export const logLevelVariable = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'])
 
