@@ -1,6 +1,7 @@
 import type { PostgresPoolConfig } from 'bullmq'
 
 import { REVOCATIONS } from './revocation-job.ts'
+import { SteadyClient } from './steady-client.ts'
 
 /** Where the jobs live: in Redis (or Valkey) when `redisUrl` is given, else in PostgreSQL. */
 export interface QueueLocation {
@@ -23,6 +24,7 @@ export function queueNameOf(location: QueueLocation): string {
 export function postgresConnection(databaseUrl: string, max: number): PostgresPoolConfig {
   return {
     ...splitOptions(databaseUrl),
+    Client: SteadyClient,
     schema: SCHEMA,
     migrate: true,
     max,
