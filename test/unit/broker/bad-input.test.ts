@@ -137,6 +137,38 @@ describe('bodies', () => {
   })
 })
 
+describe('text that the database cannot store', () => {
+  test.each([
+    String.raw`{"template": "a\u0000"}`,
+    String.raw`{"parameters": {"a": ["\ud800"]}}`,
+    String.raw`{"parameters": {"\udc00": 1}}`,
+  ])('is refused in a body: %s', async (body) => {
+    const response = await post(await brokerWorld(), '/v1/leases', 'task_tsk_1')
+      .set('content-type', 'application/json')
+      .send(body)
+    expectProblem(response, 400, 'invalid_request')
+    expect(response.text).toContain('a null byte or half a surrogate pair')
+  })
+
+  test.each(['/v1/leases/lea_%00', '/v1/leases?target=%00', '/v1/tasks/%00'])(
+    'is refused in a URL: %s',
+    async (path) => {
+      const response = await request((await brokerWorld()).server)
+        .get(path)
+        .set(bearer('task_tsk_1'))
+      expectProblem(response, 400, 'invalid_request')
+    },
+  )
+
+  test('and whole surrogate pairs are text like any other', async () => {
+    const response = await post(await brokerWorld(), '/v1/leases', 'task_tsk_1').send({
+      ...leaseRequest,
+      reason: '\u{1f41d}',
+    })
+    expect(response.status).toBe(201)
+  })
+})
+
 describe('requests that go nowhere', () => {
   test.each(['/', '/v1', '/v1/nothing', '/v1/leases/lea_1/extra', '/admin'])(
     'GET %s is not found',

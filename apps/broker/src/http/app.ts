@@ -13,6 +13,7 @@ import { policySetRoutes, type PolicySetRoutesDeps } from './policy-set-routes.t
 import { notFound, problemHandler } from './problem-handler.ts'
 import { requestContext } from './request-context.ts'
 import { securityHeaders } from './security-headers.ts'
+import { refuseNullBytes } from './storable-text.ts'
 import { taskRoutes, type TaskRoutesDeps } from './task-routes.ts'
 import { templateRoutes, type TemplateRoutesDeps } from './template-routes.ts'
 import { wellKnownRoutes, type WellKnownRoutesDeps } from './well-known-routes.ts'
@@ -54,6 +55,7 @@ export function makeApp(deps: AppDeps): Express {
   // Probes come from one address, and turning them away would take the broker out of service.
   app.use(healthRoutes(deps))
   app.use(limitRate(deps.requestsPerMinute))
+  app.use(refuseNullBytes)
   app.use(wellKnownRoutes(deps))
   app.use(policySetRoutes(deps, authenticate))
   app.use(jsonBody({ limitBytes: LIMIT_BYTES }))

@@ -1,11 +1,15 @@
 import { MayflyError } from '@mayfly/core'
 import express, { type RequestHandler } from 'express'
 
+import { isStorable } from './storable-text.ts'
+
 export interface JsonBodyOptions {
   readonly limitBytes: number
 }
 
 const MAX_DEPTH = 16
+
+const UNSTORABLE = 'the body has a null byte or half a surrogate pair'
 
 /**
  * Reads a JSON body, and nothing else. Errors never quote the body: the parser's own message does,
@@ -58,9 +62,11 @@ function shapeProblem(body: unknown): MayflyError | undefined {
 }
 
 function problemIn(node: unknown, depth: number): string | null {
+  if (typeof node === 'string' && !isStorable(node)) return UNSTORABLE
   if (typeof node !== 'object' || node === null) return null
   if (depth > MAX_DEPTH) return `the body is nested deeper than ${String(MAX_DEPTH)} levels`
   for (const [key, value] of Object.entries(node)) {
+    if (!isStorable(key)) return UNSTORABLE
     if (key === '__proto__' || (key === 'constructor' && hasPrototype(value))) {
       return 'the body has a key that is not acceptable'
     }
