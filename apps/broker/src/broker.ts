@@ -99,15 +99,11 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   shutdown.add('queue', () => alarms.close())
 
   const policies = inForce
+  metrics.followPolicySet(() => policies.current().version)
   const connectionsOf = makeConnectionsOf(store.policySets)
   const timeoutMs = config.providerTimeoutMs
   const connected = makeProviders({
-    policies,
-    connectionsOf,
-    resolve,
-    deniedSessions,
-    clock,
-    timeoutMs,
+    ...{ policies, connectionsOf, resolve, deniedSessions, clock, timeoutMs },
   })
   const { leases, tasks, queue, providers } = decorate({
     ...{ leases: store.leases, tasks: store.tasks, queue: alarms, providers: connected },
@@ -116,21 +112,23 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   const taskTokens = makeTaskTokens({ signingKeys, issuer: config.publicUrl, clock })
   const tokenVerifier = makeTokenVerifier({ clock })
 
+  const closing = new AbortController()
   const app = makeApp({
     ...makeUseCases({
-      ...{ config, store: { ...store, leases, tasks }, policies, providers, queue },
-      ...{ metrics, clock, newId, report },
+      ...{ config, store: { ...store, leases: metrics.claims(leases), tasks }, policies, queue },
+      ...{ providers: metrics.providers(providers), metrics, clock, newId, report },
     }),
     ...{ tasks, leases, policies, applyPolicySet, taskTokens, logger, metrics, report },
     verifiers: makeVerifiers({ policies, tokenVerifier, taskTokens }),
-    refused: makeRefusals(audit, report),
+    refused: makeRefusals(audit, metrics, report),
     checks: makeReadiness({ ping: () => store.ping(), policies, timeoutMs: 2_000 }),
     openApi: makeOpenApi({ serverUrl: config.publicUrl, version: VERSION }),
+    ...{ freezes: store.freezes, containments: store.containments, closing, newId },
     newRequestId: () => newId('req'),
     trustProxy: config.trustProxy,
     requestsPerMinute: config.requestsPerMinute,
   })
-  const server = await listen(app, config)
+  const server = await listen(app, config, closing)
   shutdown.add('http', () => server.stop())
   return server.url
 }

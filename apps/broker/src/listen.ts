@@ -21,6 +21,8 @@ const DRAIN_MS = 8_000
 export async function listen(
   app: RequestListener,
   config: Pick<BrokerConfig, 'host' | 'port' | 'tls'>,
+  /** Aborted first thing, so that answers without an end come to theirs. */
+  closing: AbortController,
 ): Promise<Listening> {
   const server: Server = config.tls
     ? createTlsServer(
@@ -41,6 +43,7 @@ export async function listen(
   return {
     url: new URL(`${config.tls ? 'https' : 'http'}://${host}:${String(port)}`),
     async stop() {
+      closing.abort()
       const closed = once(server, 'close')
       server.close()
       server.closeIdleConnections()

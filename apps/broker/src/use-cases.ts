@@ -25,12 +25,13 @@ import {
 import type { Store } from '@mayfly/store'
 
 import type { BrokerConfig } from './config.ts'
+import { makeContaining, type Containing } from './containing.ts'
 import { meteredIssuing } from './metered-issuing.ts'
 import type { BrokerMetrics } from './metrics.ts'
 
 export interface UseCasesDeps {
   readonly config: BrokerConfig
-  readonly store: Pick<Store, 'leases' | 'tasks' | 'audit' | 'history'>
+  readonly store: Pick<Store, 'leases' | 'tasks' | 'audit' | 'history' | 'containments'>
   readonly policies: PolicySource
   readonly providers: Providers
   readonly queue: RevocationQueue
@@ -40,7 +41,7 @@ export interface UseCasesDeps {
   readonly report: Report
 }
 
-export interface UseCases {
+export interface UseCases extends Containing {
   readonly openTask: OpenTask
   readonly closeTask: CloseTask
   readonly issueLease: IssueLease
@@ -98,6 +99,7 @@ export function makeUseCases(deps: UseCasesDeps): UseCases {
     closeTask: makeCloseTask({ tasks: store.tasks, queue, clock, report }),
     issueLease: makeIssueLease(meteredIssuing(issuing, deps.metrics)),
     endLease,
+    ...makeContaining({ containments: store.containments, newId, report }),
     reportLeak: makeReportLeak({ ...store, endLease, report }),
     revocationSignal: providerSignal,
   }

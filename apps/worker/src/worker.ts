@@ -18,9 +18,9 @@ import { applyMigrations, openStore, type Store } from '@mayfly/store'
 
 import type { WorkerConfig } from './config.ts'
 import { startHealthServer } from './health-server.ts'
-import { makeWorkerMetrics, measured } from './metrics.ts'
+import { makeWorkerMetrics } from './metrics.ts'
 import { startPruning } from './pruning.ts'
-import { lagSeconds, makeReadiness } from './readiness.ts'
+import { makeReadiness } from './readiness.ts'
 import { startSubscribedProviders } from './subscribed-providers.ts'
 import { startTaking } from './taking.ts'
 import { startWebhooks } from './start-webhooks.ts'
@@ -93,15 +93,16 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   })
 
   const metrics = makeWorkerMetrics({
-    overdueLeases: async () => (await leases.overdue()).count,
-    lagSeconds: async () => lagSeconds(await leases.overdue(), clock),
-    waitingAlarms: async () => (await queue.depth()).waiting,
+    levels: () => store.levels(),
+    alarms: () => queue.depth(),
+    // Nothing is asked before the health server is up, and then the sweeper runs.
+    secondsSincePass: () => taking.secondsSincePass(),
     failingWebhooks: () => store.webhooks.failing(),
   })
-  const counted = measured(leases, metrics)
+  const counted = metrics.claims(leases)
   const revoking = {
     leases: counted,
-    providers,
+    providers: metrics.providers(providers),
     clock,
     retry: { baseSeconds: 1, capSeconds: config.retryCapSeconds, random: Math.random },
     visibilitySeconds,
@@ -112,7 +113,8 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   const revokeClaimed: RevokeClaimed = (claimed, signal) =>
     withDeadline(attemptMs, signal, (inner) => revokeTaken(claimed, inner))
 
-  const { containments, subscribeDue } = store
+  const { containments } = store
+  const subscribeDue = (due: () => void) => store.subscribeDue(due)
   const intake = { leases: counted, tasks, containments, revoke, revokeClaimed, subscribeDue }
   const taking = await startTaking({
     ...{ ...intake, queue, location, concurrency, sweepIntervalMs, visibilitySeconds },
@@ -128,7 +130,10 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   const overdue = () => leases.overdue()
   const health = await startHealthServer({
     ...config.health,
-    checks: makeReadiness({ overdue, secondsSincePass, sweepIntervalMs, clock }),
+    checks: makeReadiness({
+      ...{ overdue, secondsSincePass, sweepIntervalMs, clock },
+      lagObjectiveSeconds: config.lagObjectiveSeconds,
+    }),
     metrics: () => metrics.render(),
   })
   shutdown.add('health', () => health.stop())

@@ -1,3 +1,5 @@
+import type { AuthorizedCall, RepeatableCall } from './authorized-call.ts'
+import { containmentCalls, type ContainmentCalls } from './containment-calls.ts'
 import { CredentialText } from './credential-text.ts'
 import {
   healthResponse,
@@ -5,7 +7,7 @@ import {
   type HealthResponse,
   type ReadinessResponse,
 } from './health.ts'
-import { makeSend, type CallOptions } from './http-call.ts'
+import { makeOpenStream, makeSend, type CallOptions } from './http-call.ts'
 import { reportLeakResponse, type ReportLeakRequest, type ReportLeakResponse } from './leak.ts'
 import {
   leaseListResponse,
@@ -41,16 +43,6 @@ export interface ClientOptions {
   readonly userAgent?: string
 }
 
-export interface AuthorizedCall extends CallOptions {
-  /** Workload, task or operator token, as the route demands. */
-  readonly token: CredentialText
-}
-
-export interface RepeatableCall extends AuthorizedCall {
-  /** The same key and the same request never act twice. */
-  readonly idempotencyKey?: string
-}
-
 export interface OpenedTask {
   readonly task: TaskBody
   readonly taskToken: CredentialText
@@ -62,7 +54,7 @@ export interface OpenedLease {
   readonly credential: Readonly<Record<string, CredentialText>>
 }
 
-export interface Client {
+export interface Client extends ContainmentCalls {
   /** With a workload token. */
   openTask(request: OpenTaskRequest, call: RepeatableCall): Promise<OpenedTask>
   /** With a fresh workload token of the same subject: a new task token for the same task. */
@@ -94,16 +86,18 @@ export interface Client {
  * `UnexpectedAnswerError`, and none of these carries a token or a credential.
  */
 export function makeClient(options: ClientOptions): Client {
-  const send = makeSend({
+  const http = {
     baseUrl: options.baseUrl,
     fetch: options.fetch ?? fetch,
     timeoutMilliseconds: options.timeoutMilliseconds ?? 30_000,
     headers: options.userAgent === undefined ? {} : { 'user-agent': options.userAgent },
-  })
+  }
+  const send = makeSend(http)
   return {
     ...taskCalls(send),
     ...leaseCalls(send),
     ...leakCalls(send),
+    ...containmentCalls(send, makeOpenStream(http)),
     ...policyCalls(send),
     ...healthCalls(send),
   }

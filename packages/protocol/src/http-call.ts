@@ -34,6 +34,48 @@ export interface HttpCall<Schema extends z.ZodType> {
 
 export type Send = <Schema extends z.ZodType>(call: HttpCall<Schema>) => Promise<z.output<Schema>>
 
+export type OpenStream = (
+  call: Pick<HttpCall<z.ZodType>, 'path' | 'token' | 'options'>,
+) => Promise<Response>
+
+/** Opens a stream of server-sent events. The timeout holds until it begins. */
+export function makeOpenStream(options: HttpCallOptions): OpenStream {
+  return async ({ path, token, options: callOptions }) => {
+    const begun = new AbortController()
+    const timer = setTimeout(() => {
+      begun.abort()
+    }, options.timeoutMilliseconds)
+    const { signal } = callOptions
+    try {
+      const bare = { path, options: callOptions, ...(token && { token }) }
+      const response = await options.fetch(urlOf(options.baseUrl, bare), {
+        headers: { ...options.headers, ...headersOf(bare), accept: 'text/event-stream' },
+        redirect: 'error',
+        signal: signal ? AbortSignal.any([begun.signal, signal]) : begun.signal,
+      })
+      if (response.status !== 200) throw refusal(response, await response.text())
+      return response
+    } catch (cause) {
+      if (isRefusal(cause)) throw cause
+      if (signal?.aborted === true) throw cause
+      const timedOut = begun.signal.aborted
+      throw new BrokerUnreachableError(
+        `the broker at ${options.baseUrl.origin} cannot be followed`,
+        {
+          timedOut,
+          cause,
+        },
+      )
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ProblemError || error instanceof UnexpectedAnswerError
+}
+
 /** One request to the broker: sent, answered within the timeout, parsed, or failed with a typed error. */
 export function makeSend(options: HttpCallOptions): Send {
   return async (call) => {
@@ -74,7 +116,7 @@ export function makeSend(options: HttpCallOptions): Send {
   }
 }
 
-function urlOf(base: URL, call: HttpCall<z.ZodType>): URL {
+function urlOf(base: URL, call: Pick<HttpCall<z.ZodType>, 'path' | 'query'>): URL {
   const prefix = base.pathname.endsWith('/') ? base.pathname.slice(0, -1) : base.pathname
   const url = new URL(prefix + call.path, base)
   for (const [key, value] of Object.entries(call.query ?? {})) {
@@ -83,7 +125,9 @@ function urlOf(base: URL, call: HttpCall<z.ZodType>): URL {
   return url
 }
 
-function headersOf(call: HttpCall<z.ZodType>): Record<string, string> {
+function headersOf(
+  call: Omit<HttpCall<z.ZodType>, 'method' | 'path' | 'answer'>,
+): Record<string, string> {
   return {
     accept: 'application/json, application/problem+json',
     ...(call.token && { authorization: `Bearer ${call.token.reveal()}` }),

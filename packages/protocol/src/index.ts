@@ -1,15 +1,32 @@
+export { type AuthorizedCall, type RepeatableCall } from './authorized-call.ts'
 export { BrokerUnreachableError, ProblemError, UnexpectedAnswerError } from './client-errors.ts'
 export {
   makeClient,
-  type AuthorizedCall,
   type Client,
   type ClientOptions,
   type OpenedLease,
   type OpenedTask,
-  type RepeatableCall,
 } from './client.ts'
+export {
+  containmentListQuery,
+  containmentQuery,
+  containRequest,
+  type ContainedLeaseBody,
+  type ContainedState,
+  type ContainmentBody,
+  type ContainmentDetail,
+  type ContainRequest,
+  type PreviewBody,
+} from './containment.ts'
 export { CredentialText } from './credential-text.ts'
 export { leaseId, taskId } from './fields.ts'
+export {
+  createFreezeRequest,
+  freezeListQuery,
+  reasonRequest,
+  type CreateFreezeRequest,
+  type FreezeBody,
+} from './freeze.ts'
 export { type HealthResponse, type ReadinessResponse } from './health.ts'
 export { type CallOptions } from './http-call.ts'
 export {
@@ -27,7 +44,8 @@ export {
   type OpenLeaseRequest,
 } from './lease.ts'
 export { makeOpenApi, type OpenApiDocument, type OpenApiOptions } from './openapi.ts'
-export { OPERATIONS, type Operation, type TokenKind } from './operations.ts'
+export { type Operation, type TokenKind } from './operation.ts'
+export { OPERATIONS } from './operations.ts'
 export {
   applyPolicySetRequest,
   type ApplyPolicySetRequest,
@@ -43,3 +61,4 @@ export {
   type TaskBody,
 } from './task.ts'
 export { type TemplateBody, type TemplateListResponse } from './template.ts'
+export { selectorSchema, type SelectorBody } from './selector.ts'

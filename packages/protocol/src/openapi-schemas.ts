@@ -1,10 +1,13 @@
 import { z } from 'zod'
 
+import { containedLeaseSchema, containmentSchema, previewSchema } from './containment.ts'
+import { freezeSchema } from './freeze.ts'
 import { leakedLeaseSchema } from './leak.ts'
 import { leaseSchema } from './lease.ts'
 import { OPERATIONS } from './operations.ts'
 import { policySetSchema } from './policy-set.ts'
 import { explanationSchema, problemSchema } from './problem.ts'
+import { selectorSchema } from './selector.ts'
 import { declarationSchema, intentSchema, taskSchema } from './task.ts'
 import { templateSchema } from './template.ts'
 
@@ -20,6 +23,11 @@ const SHARED: Readonly<Record<string, z.ZodType>> = {
   Intent: intentSchema,
   Lease: leaseSchema,
   LeakedLease: leakedLeaseSchema,
+  Selector: selectorSchema,
+  Freeze: freezeSchema,
+  Containment: containmentSchema,
+  ContainedLease: containedLeaseSchema,
+  ContainmentPreview: previewSchema,
   PolicySet: policySetSchema,
   Template: templateSchema,
   Explanation: explanationSchema,

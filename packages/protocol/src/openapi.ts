@@ -1,5 +1,6 @@
 import { makeComponentSchemas, queryProperties, type ComponentSchemas } from './openapi-schemas.ts'
-import { OPERATIONS, type Operation, type TokenKind } from './operations.ts'
+import type { Operation, TokenKind } from './operation.ts'
+import { OPERATIONS } from './operations.ts'
 import { problemSchema } from './problem.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
 
@@ -115,10 +116,10 @@ function headers({ idempotent }: Operation): unknown[] {
 }
 
 function answers(operation: Operation, components: ComponentSchemas): Record<string, unknown> {
-  const { status, schema } = operation.answer
+  const { status, schema, contentType = 'application/json' } = operation.answer
   const body = {
     description: operation.summary,
-    content: { 'application/json': { schema: components.ref(schema) } },
+    content: { [contentType]: { schema: components.ref(schema) } },
   }
   const statuses = [status, ...(operation.alsoAnswers ?? [])]
   return Object.fromEntries(statuses.map((each) => [String(each), body]))

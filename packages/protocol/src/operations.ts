@@ -1,5 +1,3 @@
-import type { z } from 'zod'
-
 import { healthResponse, readinessResponse } from './health.ts'
 import { reportLeakRequest, reportLeakResponse } from './leak.ts'
 import {
@@ -9,31 +7,11 @@ import {
   openLeaseRequest,
   openLeaseResponse,
 } from './lease.ts'
+import { containmentOperations } from './containment-operations.ts'
+import type { Operation } from './operation.ts'
 import { applyPolicySetRequest, applyPolicySetResponse, policySetResponse } from './policy-set.ts'
-import type { ProblemCode } from './problems.ts'
 import { closeTaskResponse, openTaskRequest, openTaskResponse, taskResponse } from './task.ts'
 import { templateListResponse } from './template.ts'
-
-/** Which tokens a route takes: any one of those named. */
-export type TokenKind = 'workloadToken' | 'taskToken' | 'operatorToken'
-
-/** One route of the API, in the terms of OpenAPI. */
-export interface Operation {
-  readonly method: 'get' | 'post' | 'delete'
-  /** With `{name}` for path parameters. */
-  readonly path: string
-  readonly operationId: string
-  readonly summary: string
-  readonly tokens: readonly TokenKind[]
-  readonly query?: z.ZodObject
-  readonly idempotent?: true
-  readonly request?: { readonly schema: z.ZodType; readonly example: unknown }
-  readonly answer: { readonly status: 200 | 201; readonly schema: z.ZodType }
-  /** Statuses other than that of `answer` with the same body. */
-  readonly alsoAnswers?: readonly number[]
-  /** Beyond those that every route has. */
-  readonly problems: readonly ProblemCode[]
-}
 
 const example = {
   template: 'github-feature-branch',
@@ -241,5 +219,6 @@ const otherOperations: readonly Operation[] = [
 export const OPERATIONS: readonly Operation[] = [
   ...taskOperations,
   ...leaseOperations,
+  ...containmentOperations,
   ...otherOperations,
 ]

@@ -67,6 +67,67 @@ const rows = {
     'The policy set is not valid',
     'Nothing was changed. `details` names each resource and what is wrong with it.',
   ),
+  selector_empty: row(
+    400,
+    'The selector is empty',
+    'Name a field, or say `everything: true`. Nothing was frozen and nothing ended.',
+  ),
+  selector_field_unknown: row(
+    400,
+    'The selector has an unknown field',
+    'A field that is not understood could be the one that narrows it. `details.fields` names it.',
+  ),
+  selector_invalid: row(
+    400,
+    'A field of the selector is not valid',
+    '`details.issues` names the field and what it must look like.',
+  ),
+  selector_window_invalid: row(
+    400,
+    'The window of the selector is empty',
+    '`createdAfter` must be before `createdBefore`.',
+  ),
+  selector_everything_not_alone: row(
+    400,
+    'The selector says everything, and something else',
+    'Remove `everything`, or all other fields.',
+  ),
+  selector_matches_nothing: row(
+    422,
+    'No live lease matches the selector',
+    'There is nothing to contain, and nothing was frozen. To stop future leases, use a freeze.',
+  ),
+  reason_required: row(400, 'A reason is needed', 'Say why: it is kept in the audit log.'),
+  incident_required: row(
+    400,
+    'An incident is needed',
+    "Name the incident's own id, wherever it is kept.",
+  ),
+  freeze_expiry_invalid: row(
+    422,
+    'The freeze would end before it begins',
+    'Choose an end in the future, or none.',
+  ),
+  freeze_unknown: row(
+    404,
+    'There is no such freeze',
+    '`GET /v1/freezes` lists those that there are.',
+  ),
+  freeze_over: row(
+    409,
+    'The freeze is over',
+    'It was lifted before, or its time is up. Nothing was changed.',
+  ),
+  containment_unknown: row(
+    404,
+    'There is no such containment',
+    '`GET /v1/containments` lists those that there are.',
+  ),
+  containment_finished: row(
+    409,
+    'The containment is finished',
+    'All its credentials are dead. To let mints through again, lift its freeze.',
+  ),
   unauthenticated: row(
     401,
     'The bearer token is missing or not acceptable',

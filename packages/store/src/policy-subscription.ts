@@ -59,8 +59,7 @@ export async function startPolicySubscription(
 
   function listen(): void {
     listener = connectListener({
-      connectionString: options.connectionString,
-      channel: options.channel,
+      ...options,
       applicationName: 'mayfly-policy',
       notified: () => void check(),
       lost: () => {

@@ -4,6 +4,8 @@ import express, { type Express } from 'express'
 import type { BrokerMetrics } from '../metrics.ts'
 import { accessLog } from './access-log.ts'
 import { makeAuthenticate, type AuthenticateDeps } from './authenticate.ts'
+import { containmentRoutes, type ContainmentRoutesDeps } from './containment-routes.ts'
+import { freezeRoutes, type FreezeRoutesDeps } from './freeze-routes.ts'
 import { healthRoutes, type HealthRoutesDeps } from './health-routes.ts'
 import { jsonBody } from './json-body.ts'
 import { leakRoutes, type LeakRoutesDeps } from './leak-routes.ts'
@@ -21,6 +23,8 @@ import { wellKnownRoutes, type WellKnownRoutesDeps } from './well-known-routes.t
 export interface AppDeps
   extends
     AuthenticateDeps,
+    ContainmentRoutesDeps,
+    FreezeRoutesDeps,
     HealthRoutesDeps,
     LeakRoutesDeps,
     LeaseRoutesDeps,
@@ -63,6 +67,8 @@ export function makeApp(deps: AppDeps): Express {
   app.use(leaseRoutes(deps, authenticate))
   app.use(templateRoutes(deps, authenticate))
   app.use(leakRoutes(deps, authenticate))
+  app.use(freezeRoutes(deps, authenticate))
+  app.use(containmentRoutes(deps, authenticate))
   app.use(notFound)
   app.use(problemHandler(deps.logger))
   return app

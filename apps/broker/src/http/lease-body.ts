@@ -1,6 +1,8 @@
 import type { Lease } from '@mayfly/core'
 import type { LeaseBody } from '@mayfly/protocol'
 
+import { instantOrNull } from './instant-or-null.ts'
+
 /** A lease as its holder and operators see it: nothing here is a credential or leads to one. */
 export function leaseBody(lease: Lease): LeaseBody {
   const lag = revocationLag(lease)
@@ -32,10 +34,6 @@ export function leaseBody(lease: Lease): LeaseBody {
     },
     ...(lag !== null && { revocationLagMilliseconds: lag }),
   }
-}
-
-function instantOrNull(instant: Date | null): string | null {
-  return instant?.toISOString() ?? null
 }
 
 function revocationLag({ revokedAt, endedAt }: Lease): number | null {

@@ -1,0 +1,3 @@
+export function instantOrNull(instant: Date | null): string | null {
+  return instant?.toISOString() ?? null
+}
