@@ -70,7 +70,7 @@ async function attempt(
   const now = (): Date => new Date(claimed.now.getTime() + deps.clock.now().getTime() - startedAt)
   try {
     const provider = await deps.providers.get(lease.connection, lease.policySetVersion)
-    await provider.revoke(handle, signal)
+    await provider.revoke(handle, signal, now())
     const sentAt = claimed.sentAt ?? now()
     const death = await provider.verifyDead(
       handle,
