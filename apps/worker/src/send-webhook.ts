@@ -32,18 +32,15 @@ export function makeSendWebhook(deps: SendWebhookDeps): SendWebhook {
     const body = JSON.stringify(payloadOf(event))
     const headers = signedHeaders(deps, webhook.secret, { id: event.id, body })
     if (!headers) return failed('secret_unusable')
-    try {
-      const status = await withDeadline(deps.timeoutMs, signal, (inner) =>
-        post(new URL(webhook.url), body, {
-          headers,
-          signal: inner,
-          lookup: guardedLookup(deps.guard, deps.resolveHost),
-        }),
-      )
-      return answerOf(status)
-    } catch (error) {
-      return failed(noteOf(error))
-    }
+    return withDeadline(deps.timeoutMs, signal, async (inner) => {
+      const lookup = guardedLookup(deps.guard, deps.resolveHost)
+      try {
+        return answerOf(await post(new URL(webhook.url), body, { headers, signal: inner, lookup }))
+      } catch (error) {
+        if (error instanceof AddressRefusedError) return failed('address_refused')
+        return failed(inner.aborted && !signal.aborted ? 'timed_out' : 'unreachable')
+      }
+    })
   }
 }
 
@@ -105,11 +102,4 @@ function answerOf(status: number): Sent {
 
 function failed(note: WebhookNote): Sent {
   return { delivered: false, note }
-}
-
-function noteOf(error: unknown): WebhookNote {
-  if (error instanceof AddressRefusedError) return 'address_refused'
-  if (!(error instanceof Error)) return 'unreachable'
-  const cause = error.name === 'AbortError' ? error.cause : error
-  return cause instanceof Error && cause.name === 'TimeoutError' ? 'timed_out' : 'unreachable'
 }
