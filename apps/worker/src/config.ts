@@ -21,6 +21,7 @@ const variables = z.object({
   PROVIDER_TIMEOUT_MS: countVariable.max(120_000).default(10_000),
   REVOCATION_VISIBILITY_SECONDS: countVariable.max(3_600).optional(),
   REVOCATION_RETRY_CAP_SECONDS: countVariable.max(600).default(60),
+  REVOCATION_LAG_OBJECTIVE_SECONDS: countVariable.max(3_600).default(60),
   LOG_LEVEL: logLevelVariable.default('info'),
   HEALTH_HOST: z.string().min(1).default('127.0.0.1'),
   HEALTH_PORT: portVariable.default(8081),
@@ -42,6 +43,8 @@ export interface WorkerConfig {
   readonly visibilitySeconds: number
   /** The longest pause between two attempts. */
   readonly retryCapSeconds: number
+  /** A lease that waits for longer to be taken makes the worker not ready. */
+  readonly lagObjectiveSeconds: number
   readonly logLevel: string
   readonly health: { readonly host: string; readonly port: number }
   /** What `env:` references of connections are looked up in. */
@@ -70,6 +73,7 @@ export function loadConfig(env: Environment): WorkerConfig {
     attemptMs,
     visibilitySeconds,
     retryCapSeconds: read.REVOCATION_RETRY_CAP_SECONDS,
+    lagObjectiveSeconds: read.REVOCATION_LAG_OBJECTIVE_SECONDS,
     logLevel: read.LOG_LEVEL,
     health: { host: read.HEALTH_HOST, port: read.HEALTH_PORT },
     env,

@@ -5,11 +5,10 @@ export interface ReadinessDeps {
   readonly overdue: () => Promise<Overdue>
   readonly secondsSincePass: () => number
   readonly sweepIntervalMs: number
+  /** A lease that nobody has taken for this long means that revocation is not working (R96). */
+  readonly lagObjectiveSeconds: number
   readonly clock: Clock
 }
-
-/** A lease that nobody has taken for this long means that revocation is not working (R96). */
-const LAG_LIMIT_SECONDS = 60
 
 /** A pass over many leases of a slow provider takes its time. */
 const SWEEP_LIMIT_SECONDS = 60
@@ -22,12 +21,12 @@ export function makeReadiness(deps: ReadinessDeps): () => Promise<Record<string,
     return {
       database: overdue !== null,
       sweep: deps.secondsSincePass() < sweepLimit,
-      lag: overdue !== null && lagSeconds(overdue, deps.clock) < LAG_LIMIT_SECONDS,
+      lag: overdue !== null && lagSeconds(overdue, deps.clock) < deps.lagObjectiveSeconds,
     }
   }
 }
 
 /** How long the longest overdue lease has been waiting. */
-export function lagSeconds({ oldestDueAt }: Overdue, clock: Clock): number {
+function lagSeconds({ oldestDueAt }: Overdue, clock: Clock): number {
   return oldestDueAt === null ? 0 : (clock.now().getTime() - oldestDueAt.getTime()) / 1_000
 }

@@ -2,8 +2,11 @@ export { systemClock } from './clock.ts'
 export { ConfigurationError, parseEnv, type Environment } from './environment.ts'
 export { makeIds } from './ids.ts'
 export { makeLogger, makeReport, type Logger, type LoggerOptions } from './logger.ts'
-export { makeMetrics, type Metrics } from './metrics.ts'
+export { makeMetrics, type Level, type Metrics } from './metrics.ts'
 export { makeNetworkGuard, type Network, type NetworkGuard } from './network-guard.ts'
+export { makeMeteredProviders } from './provider-metrics.ts'
+export { remembered } from './remembered.ts'
+export { makeMeteredClaims } from './revocation-metrics.ts'
 export { makeShutdown, type Shutdown, type ShutdownOptions } from './shutdown.ts'
 export {
   countVariable,

@@ -1,6 +1,7 @@
 export { applyMigrations } from './migrations.ts'
 export type { DatabaseOptions } from './database.ts'
 export type { Overdue } from './lease-queries.ts'
+export type { LeaseLevels, Levels } from './levels.ts'
 export type { StoredPolicySet } from './policy-set-row.ts'
 export type { PolicySetApplication, PolicySetStore } from './policy-set-store.ts'
 export type { PolicySubscription } from './policy-subscription.ts'

@@ -16,6 +16,7 @@ import { startDueSubscription, type DueSubscription } from './due-subscription.t
 import { makeFreezeStore } from './freeze-store.ts'
 import { makeLeaseHistory } from './lease-history.ts'
 import { makeLeaseStore, type PostgresLeaseStore } from './lease-store.ts'
+import { makeLevels, type Levels } from './levels.ts'
 import { makePolicySetStore, type PolicySetStore } from './policy-set-store.ts'
 import { makeSealer, type SealingKey } from './sealer.ts'
 import { makeSigningKeyStore, type SigningKeyStore } from './signing-key-store.ts'
@@ -42,6 +43,8 @@ export interface Store {
   readonly containments: ContainmentStore
   /** Calls `due` when many leases have become due at once. Misses are possible: sweep as well. */
   subscribeDue(due: () => void): DueSubscription
+  /** How things stand, for those who watch: two statements, bounded by what is not over. */
+  levels(): Promise<Levels>
   /** Resolves when the database answers. */
   ping(): Promise<void>
   /** Forgets used tokens and idempotency keys that can no longer matter. */
@@ -79,6 +82,7 @@ export function openStore(options: StoreOptions): Store {
     freezes: makeFreezeStore(database),
     containments: makeContainmentStore(database),
     subscribeDue: (due) => startDueSubscription(connectionString, due),
+    levels: makeLevels(database),
     ping: () => ping(database),
     prune: () => prune(database),
     close: () => (closing ??= close()),

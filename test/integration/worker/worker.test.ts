@@ -74,6 +74,7 @@ describe('the worker', () => {
       visibilitySeconds: 25,
       retryCapSeconds: 60,
       logLevel: 'silent',
+      lagObjectiveSeconds: 60,
       health: { host: '127.0.0.1', port: 0 },
       env: { GITHUB_APP_KEY: github.privateKey },
       ...more,
@@ -158,7 +159,9 @@ describe('the worker', () => {
     ])
     const metrics = await (await fetch(new URL('/metrics', worker.url))).text()
     expect(metrics).toContain('mayfly_revocations_total{provider="github",outcome="revoked"} 1\n')
-    expect(metrics).toContain('mayfly_revocation_lag_seconds_count{provider="github"} 1\n')
+    expect(metrics).toContain(
+      'mayfly_revocation_lag_seconds_count{provider="github",reason="lease_ended"} 1\n',
+    )
     expect(metrics).toContain('mayfly_overdue_leases 0\n')
   })
 

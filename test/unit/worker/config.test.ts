@@ -24,6 +24,7 @@ describe('the configuration of the worker', () => {
       visibilitySeconds: 45,
       retryCapSeconds: 60,
       logLevel: 'info',
+      lagObjectiveSeconds: 60,
       health: { host: '127.0.0.1', port: 8081 },
       env: required,
     })
@@ -38,9 +39,8 @@ describe('the configuration of the worker', () => {
         SWEEP_INTERVAL_MS: '500',
         PROVIDER_TIMEOUT_MS: '3000',
         REVOCATION_VISIBILITY_SECONDS: '13',
-        REVOCATION_RETRY_CAP_SECONDS: '20',
-        REVOCATION_VISIBILITY_SECONDS: '13',
         REVOCATION_RETRY_CAP_SECONDS: '5',
+        REVOCATION_LAG_OBJECTIVE_SECONDS: '30',
         LOG_LEVEL: 'debug',
         HEALTH_HOST: '0.0.0.0',
         HEALTH_PORT: '0',
@@ -52,11 +52,9 @@ describe('the configuration of the worker', () => {
       providerTimeoutMs: 3_000,
       attemptMs: 12_000,
       visibilitySeconds: 13,
-      retryCapSeconds: 20,
-      attemptMs: 12_000,
-      visibilitySeconds: 13,
       retryCapSeconds: 5,
       logLevel: 'debug',
+      lagObjectiveSeconds: 30,
       health: { host: '0.0.0.0', port: 0 },
     })
   })

@@ -1,12 +1,7 @@
 import { makeSweep, type ClaimedLease, type Lease, type Settlement } from '@mayfly/core'
-import { makeWorkerMetrics, measured } from '@mayfly/worker'
+import { makeMeteredClaims, makeMetrics } from '@mayfly/runtime'
+import { makeWorkerMetrics } from '@mayfly/worker'
 import { describe, expect, test } from '@jest/globals'
-
-const gauges = {
-  overdueLeases: () => Promise.resolve(3),
-  lagSeconds: () => Promise.resolve(1.5),
-  waitingAlarms: () => Promise.reject(new Error('no queue')),
-}
 
 const ended = new Date('2026-11-23T12:00:00Z')
 // Only what is measured: the rest of a lease does not matter here.
@@ -15,6 +10,7 @@ const lease = {
   connection: 'github-acme',
   provider: 'github',
   endedAt: ended,
+  endReason: 'task_closed',
   expiresAt: ended,
 } as Lease
 const claimed: ClaimedLease = {
@@ -28,27 +24,26 @@ const claimed: ClaimedLease = {
 
 /** The lines of the exposition for one claim that was settled so. */
 async function settle(settlement: Settlement, kept: boolean): Promise<string[]> {
-  const metrics = makeWorkerMetrics(gauges)
-  const leases = measured(
-    {
-      claim: () => Promise.resolve({ outcome: 'claimed', claimed }),
-      claimMany: () => Promise.resolve({ claimed: [], expired: 0 }),
-      settle: () => Promise.resolve(kept),
-    },
-    metrics,
-  )
+  const metrics = makeMetrics()
+  const leases = makeMeteredClaims(metrics)({
+    claim: () => Promise.resolve({ outcome: 'claimed', claimed }),
+    claimMany: () => Promise.resolve({ claimed: [], expired: 0 }),
+    settle: () => Promise.resolve(kept),
+  })
   await leases.claim('lea_1', 60)
   expect(await leases.settle(claimed, settlement)).toBe(kept)
   const { text } = await metrics.render()
-  return text.split('\n').filter((line) => /^mayfly_(revocations|revocation_lag)/.test(line))
+  return text.split('\n').filter((line) => line.startsWith('mayfly_'))
 }
 
-describe('what the worker measures', () => {
-  test('R96 a revocation counts with its lag, by the clock of the database', async () => {
+describe('what becomes of a revocation is measured', () => {
+  test('R96 with its lag, by the clock of the database and by why the lease ended', async () => {
     const lines = await settle({ to: 'revoked', proof: '401' }, true)
+    const bucket = (le: string): string =>
+      `mayfly_revocation_lag_seconds_bucket{le="${le}",provider="github",reason="task_closed"}`
     expect(lines).toContain('mayfly_revocations_total{provider="github",outcome="revoked"} 1')
-    expect(lines).toContain('mayfly_revocation_lag_seconds_bucket{le="0.25",provider="github"} 0')
-    expect(lines).toContain('mayfly_revocation_lag_seconds_bucket{le="2.5",provider="github"} 1')
+    expect(lines).toContain(`${bucket('0.25')} 0`)
+    expect(lines).toContain(`${bucket('2.5')} 1`)
   })
 
   test('R96 a failed attempt counts, and has no lag yet', async () => {
@@ -61,13 +56,95 @@ describe('what the worker measures', () => {
   test('a claim that was lost to another worker is that worker’s to count', async () => {
     expect(await settle({ to: 'revoked', proof: '401' }, false)).toEqual([])
   })
+})
 
-  test('levels are asked for when they are read, and one that cannot be told breaks nothing', async () => {
-    const { text } = await makeWorkerMetrics(gauges).render()
-    expect(text.split('\n').filter((line) => /^mayfly_(overdue|waiting)/.test(line))).toEqual([
+const levels = {
+  openTasks: 2,
+  freezes: 1,
+  policySetVersion: 7,
+  leases: [
+    {
+      provider: 'github',
+      state: 'revocation_failed',
+      ...{ leases: 4, overdue: 3, overdueSeconds: 1.5, unrevoked: 2, unrevokedSeconds: 90 },
+      ...{ orphaned: 1, irrevocable: 1, irrevocableUntil: 1_900_000_000 },
+    },
+    {
+      provider: 'aws',
+      state: 'active',
+      ...{ leases: 5, overdue: 0, overdueSeconds: null, unrevoked: 0, unrevokedSeconds: null },
+      ...{ orphaned: 0, irrevocable: 0, irrevocableUntil: null },
+    },
+  ],
+} as const
+
+/** The lines of the worker's own levels. */
+async function told(read: () => Promise<typeof levels>): Promise<string[]> {
+  const metrics = makeWorkerMetrics({
+    levels: read,
+    alarms: () => Promise.resolve({ delayed: 5, waiting: 2, active: 1 }),
+    secondsSincePass: () => 4,
+    failingWebhooks: () => Promise.resolve(0),
+  })
+  const { text } = await metrics.render()
+  return text.split('\n').filter((line) => line.startsWith('mayfly_'))
+}
+
+describe('R96 levels are asked for when they are read', () => {
+  test('and are told by provider, with zero for those that have nothing to tell', async () => {
+    expect(await told(() => Promise.resolve(levels))).toEqual([
       'mayfly_overdue_leases 3',
       'mayfly_overdue_seconds 1.5',
-      'mayfly_waiting_alarms Nan',
+      'mayfly_open_tasks 2',
+      'mayfly_freezes 1',
+      'mayfly_database_policy_set_version 7',
+      'mayfly_unrevoked_leases{provider="github"} 2',
+      'mayfly_unrevoked_leases{provider="aws"} 0',
+      'mayfly_unrevoked_leases{provider="vault"} 0',
+      'mayfly_unrevoked_seconds{provider="github"} 90',
+      'mayfly_unrevoked_seconds{provider="aws"} 0',
+      'mayfly_unrevoked_seconds{provider="vault"} 0',
+      'mayfly_orphaned_leases{provider="github"} 1',
+      'mayfly_orphaned_leases{provider="aws"} 0',
+      'mayfly_orphaned_leases{provider="vault"} 0',
+      'mayfly_irrevocable_leases{provider="github"} 1',
+      'mayfly_irrevocable_leases{provider="aws"} 0',
+      'mayfly_irrevocable_leases{provider="vault"} 0',
+      'mayfly_irrevocable_until_timestamp_seconds{provider="github"} 1900000000',
+      'mayfly_irrevocable_until_timestamp_seconds{provider="aws"} 0',
+      'mayfly_irrevocable_until_timestamp_seconds{provider="vault"} 0',
+      'mayfly_leases{provider="github",state="revocation_failed"} 4',
+      'mayfly_leases{provider="aws",state="active"} 5',
+      'mayfly_alarms{state="delayed"} 5',
+      'mayfly_alarms{state="waiting"} 2',
+      'mayfly_alarms{state="active"} 1',
+      'mayfly_sweep_age_seconds 4',
+      'mayfly_failing_webhooks 0',
+    ])
+  })
+
+  test('and one reading asks the database once', async () => {
+    let asked = 0
+    await told(() => {
+      asked += 1
+      return Promise.resolve(levels)
+    })
+    expect(asked).toBe(1)
+  })
+
+  test('and a database that does not answer breaks nothing, and is told as not a number', async () => {
+    const lines = await told(() => Promise.reject(new Error('no database')))
+    expect(lines).toEqual([
+      'mayfly_overdue_leases Nan',
+      'mayfly_overdue_seconds Nan',
+      'mayfly_open_tasks Nan',
+      'mayfly_freezes Nan',
+      'mayfly_database_policy_set_version Nan',
+      'mayfly_alarms{state="delayed"} 5',
+      'mayfly_alarms{state="waiting"} 2',
+      'mayfly_alarms{state="active"} 1',
+      'mayfly_sweep_age_seconds 4',
+      'mayfly_failing_webhooks 0',
     ])
   })
 })

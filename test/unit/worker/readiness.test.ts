@@ -14,6 +14,7 @@ function readiness(
     overdue,
     secondsSincePass: () => secondsSincePass,
     sweepIntervalMs: 2_000,
+    lagObjectiveSeconds: 60,
     clock: { now: () => noon },
   })()
 }
