@@ -2,7 +2,9 @@ import { ConfigurationError, makeLogger } from '@mayfly/runtime'
 
 import { startBroker } from './broker.ts'
 import { loadConfig } from './config.ts'
+import { spareWasmCalls } from './spare-wasm-calls.ts'
 
+spareWasmCalls()
 try {
   const broker = await startBroker(loadConfig(process.env))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
