@@ -16,6 +16,8 @@ import { IdentityRefusal } from '@mayfly/identity'
 import { makeOpenApi } from '@mayfly/protocol'
 import { makeIds, makeLogger, makeReport } from '@mayfly/runtime'
 
+import { makeIncidentFakes } from './incident-fakes.ts'
+
 export const noon = new Date('2026-11-23T12:00:00.000Z')
 export const later = new Date('2026-11-23T12:10:00.000Z')
 export const canary = `ghs_${'canary'.repeat(8)}`
@@ -238,6 +240,7 @@ export async function brokerWorld(overrides: Partial<AppDeps> = {}): Promise<Bro
       return Promise.resolve([])
     },
     revocationSignal: () => AbortSignal.timeout(1000),
+    ...makeIncidentFakes(note),
     applyPolicySet: ({ documents, operator, dryRun }) => {
       note(`apply ${String(documents.length)} by ${operator.subject}${dryRun ? ' (dry)' : ''}`)
       return Promise.resolve({ applied: !dryRun, policySet })

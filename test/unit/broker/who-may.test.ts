@@ -23,6 +23,10 @@ const BODIES: Readonly<Record<string, object>> = {
   openTask: taskRequest,
   openLease: leaseRequest,
   reportLeak: { sha256: 'a'.repeat(64) },
+  createFreeze: { selector: { agent: 'codex' }, reason: 'r' },
+  liftFreeze: { reason: 'r' },
+  contain: { selector: { agent: 'codex' }, reason: 'r', incident: 'INC-1' },
+  cancelContainment: { reason: 'r' },
   applyPolicySet: { resources: [{ kind: 'Owner' }] },
 }
 
@@ -31,10 +35,21 @@ function send(
   operation: Operation,
   headers: Record<string, string>,
 ): request.Test {
-  const path = operation.path.replace('{taskId}', 'tsk_1').replace('{leaseId}', 'lea_1')
+  const path = operation.path
+    .replace('{taskId}', 'tsk_1')
+    .replace('{leaseId}', 'lea_1')
+    .replace('{freezeId}', 'frz_1')
+    // A finished one ends its stream, and cannot be cancelled.
+    .replace('{containmentId}', operation.operationId === 'cancelContainment' ? 'cnt_2' : 'cnt_1')
   const test = request(world.server)[operation.method](path).set(headers)
   const body = BODIES[operation.operationId]
   return body ? test.send(body) : test
+}
+
+/** The JSON of the answer, or of a stream's first event. */
+function answerOf({ body, text }: request.Response): unknown {
+  const [, data] = /^data: (.*)$/m.exec(text) ?? []
+  return data === undefined ? body : (JSON.parse(data) as unknown)
 }
 
 const guarded = OPERATIONS.filter(({ tokens }) => tokens.length > 0)
@@ -45,8 +60,9 @@ describe('every route', () => {
       const headers = kind ? bearer(TOKENS[kind]) : {}
       const response = await send(await brokerWorld(), operation, headers)
       expect({ kind, status: response.status }).toEqual({ kind, status: operation.answer.status })
-      expect(operation.answer.schema.safeParse(response.body).error).toBeUndefined()
-      expect(response.headers['content-type']).toMatch(/^application\/json/)
+      const { schema, contentType = 'application/json' } = operation.answer
+      expect(response.headers['content-type']?.split(';')[0]).toBe(contentType)
+      expect(schema.safeParse(answerOf(response)).error).toBeUndefined()
     }
   })
 
