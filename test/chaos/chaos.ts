@@ -1,0 +1,72 @@
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+
+import { redisVersion } from '../support/redis-server.ts'
+import { bundle } from './bundle.ts'
+import { runLanes } from './lanes.ts'
+import { runRandom } from './random.ts'
+import { renderProblems, renderTable, totalsOf } from './report.ts'
+import { issueRows } from './rows/issue-rows.ts'
+import { providerRows } from './rows/provider-rows.ts'
+import { revokeRows } from './rows/revoke-rows.ts'
+import { makeWorldRows } from './rows/world-rows.ts'
+import { runSelfTest } from './self-test.ts'
+import type { RowResult } from './run-row.ts'
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    only: { type: 'string' },
+    lanes: { type: 'string', default: '3' },
+    'long-outage': { type: 'boolean', default: false },
+    'self-test': { type: 'boolean', default: false },
+    random: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '3' },
+    seed: { type: 'string' },
+  },
+})
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+const startedAt = Date.now()
+const redis = redisVersion()
+say(redis === null ? 'No redis-server on the PATH: PostgreSQL queue only.' : `Redis ${redis}.`)
+
+const bundled = await bundle()
+const results = await run().finally(() => {
+  bundled.remove()
+})
+say(`\n${renderTable(results)}\n`)
+const totals = totalsOf(results)
+say(
+  `${String(totals.rows)} rows, ${String(totals.broken)} broken; ${String(totals.issued)} credentials issued, ` +
+    `${String(totals.liveAtBound)} live past their bound; slowest recovery ${totals.slowestSeconds.toFixed(1)} s; ` +
+    `took ${((Date.now() - startedAt) / 60_000).toFixed(1)} min`,
+)
+if (totals.broken > 0) say(`\n${renderProblems(results)}`)
+if (values.json !== undefined)
+  writeFileSync(values.json, `${JSON.stringify({ totals, results }, null, 2)}\n`)
+process.exit(totals.broken > 0 || totals.liveAtBound > 0 || totals.rows === 0 ? 1 : 0)
+
+function run(): Promise<readonly RowResult[]> {
+  const withRedis = redis !== null
+  if (values['self-test']) return runSelfTest(bundled, say)
+  if (values.random)
+    return runRandom({
+      minutes: Number(values.minutes),
+      seed: values.seed ?? String(Date.now()),
+      queue: withRedis ? 'redis' : 'postgres',
+      bundle: bundled,
+      say,
+    })
+  const rows = [
+    ...makeWorldRows({ outageSeconds: values['long-outage'] ? 30 : 8 }),
+    ...providerRows,
+    ...revokeRows,
+    ...issueRows,
+  ]
+  const { only } = values
+  const chosen = rows.filter(
+    ({ group, name }) => only === undefined || new RegExp(only).test(`${group}, ${name}`),
+  )
+  return runLanes({ rows: chosen, lanes: Number(values.lanes), withRedis, bundle: bundled, say })
+}

@@ -1,0 +1,85 @@
+import { CredentialText, type OpenedLease, type OpenedTask } from '@mayfly/protocol'
+
+import type { ChaosStack } from './chaos-stack.ts'
+import { NotSet } from './row.ts'
+
+/** What an agent of the payments team may ask for, one per kind of credential. */
+export const ERRANDS = {
+  github: {
+    template: 'github-feature-branch',
+    actions: ['repo.write'],
+    parameters: { repository: 'acme/payments' },
+  },
+  aws: {
+    template: 'aws-artifact-deploy',
+    actions: ['infra.change'],
+    parameters: { service: 'payments', build: '1.4.0' },
+  },
+  vault: {
+    template: 'vault-kv-read',
+    actions: ['secret.read'],
+    parameters: { team: 'payments', secret: 'app' },
+  },
+  database: {
+    template: 'vault-database-readonly',
+    actions: ['secret.read'],
+    parameters: { database: 'orders' },
+  },
+} as const
+
+export type ErrandName = keyof typeof ERRANDS
+export const ERRAND_NAMES = ['github', 'aws', 'vault', 'database'] as const
+
+/** A database user comes with the Vault token that read it, so four errands make five credentials. */
+export const CREDENTIALS_OF_ALL = 5
+
+export async function openTask(
+  { client, tokens }: ChaosStack,
+  ttlSeconds?: number,
+): Promise<OpenedTask> {
+  return client.openTask(
+    {
+      intent: { reason: 'chaos' },
+      declarations: Object.values(ERRANDS).map(({ template, actions }) => ({
+        ...{ template, actions: [...actions], parameters: {} },
+      })),
+      ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+    },
+    { token: new CredentialText(await tokens.githubActions('payments')) },
+  )
+}
+
+export function issue(
+  { client }: ChaosStack,
+  { taskToken }: OpenedTask,
+  { errand, ttlSeconds }: { readonly errand: ErrandName; readonly ttlSeconds: number },
+): Promise<OpenedLease> {
+  const { template, actions, parameters } = ERRANDS[errand]
+  return client.openLease(
+    { template, actions: [...actions], parameters, ttlSeconds },
+    { token: taskToken },
+  )
+}
+
+/** One credential of each kind at once, whatever comes of it. Only those that were handed over. */
+export async function issueAll(
+  stack: ChaosStack,
+  task: OpenedTask,
+  ttlSeconds: number,
+): Promise<readonly OpenedLease[]> {
+  const asked = await Promise.allSettled(
+    ERRAND_NAMES.map((errand) => issue(stack, task, { errand, ttlSeconds })),
+  )
+  return asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+}
+
+/** The same, for rows that begin with all of them in good order. */
+export async function mustIssueAll(
+  stack: ChaosStack,
+  task: OpenedTask,
+  ttlSeconds: number,
+): Promise<readonly OpenedLease[]> {
+  const all = await issueAll(stack, task, ttlSeconds)
+  if (all.length < ERRAND_NAMES.length) throw new NotSet('not every credential was issued')
+  return all
+}

@@ -1,0 +1,33 @@
+/**
+ * The product's own settings, short enough to wait for. Each keeps its order: a provider's timeout is
+ * less than half of the mint deadline, and a revocation's visibility outlasts an attempt.
+ */
+export const DEADLINES = {
+  PROVIDER_TIMEOUT_MS: '2500',
+  MINT_DEADLINE_SECONDS: '7',
+  DELIVERY_DEADLINE_SECONDS: '3',
+  REVOCATION_VISIBILITY_SECONDS: '11',
+  REVOCATION_RETRY_CAP_SECONDS: '1',
+  SWEEP_INTERVAL_MS: '200',
+  LOG_LEVEL: 'warn',
+} as const
+
+export const MINT_DEADLINE_MS = Number(DEADLINES.MINT_DEADLINE_SECONDS) * 1000
+
+/** A claim of a worker that died ends after this long. */
+export const VISIBILITY_MS = Number(DEADLINES.REVOCATION_VISIBILITY_SECONDS) * 1000
+
+/** A lease that nobody ends early lives this long. */
+export const SHORT_TTL_SECONDS = 5
+
+/** A lease that must be ended early for the matrix to be in time. */
+export const LONG_TTL_SECONDS = 600
+
+/**
+ * From the fault to the death of the last credential: the longest chain of deadlines that may have
+ * to pass (a mint deadline, a claim that died with its worker, a few attempts), and two starts of a
+ * process, for as long as this machine takes to make one.
+ */
+export function boundMs(startMs: number): number {
+  return 35_000 + 2 * startMs
+}

@@ -1,0 +1,15 @@
+import { loadConfig, startWorker } from '@mayfly/worker'
+
+import '../../apps/sandbox/src/end-with-parent.ts'
+import { withFaults } from './faulty-ports.ts'
+import { makeGate } from './gate.ts'
+import { sabotaged } from './sabotage.ts'
+
+const { CHAOS_PLAN: plan = '', CHAOS_SABOTAGE: sabotage } = process.env
+const gate = makeGate('worker', plan)
+const worker = await startWorker(loadConfig(process.env), {
+  decorate: (ports) => withFaults(sabotaged(ports, sabotage), gate),
+})
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => void worker.stop().then(() => process.exit()))
+}
