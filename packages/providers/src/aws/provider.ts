@@ -56,8 +56,13 @@ export function makeAwsProvider({
           ),
       }
     },
-    revoke: (handle, signal) =>
-      revokeSession({ policies, deniedSessions, settings, clock }, handle, signal),
+    // What is nearly over is left alone: by the caller's clock, since our own may be minutes fast.
+    revoke: (handle, signal, now = clock.now()) =>
+      revokeSession(
+        { policies, deniedSessions, settings, clock: { now: () => now } },
+        handle,
+        signal,
+      ),
     verifyDead: (handle, sent, signal) =>
       verifySessionDead({ policies, settings }, { handle, sent }, signal),
   }
