@@ -85,8 +85,11 @@ describe('what is reported', () => {
       await world.call('POST', '/v1/leaks', { token: responder, body: `{"credential":"${theirs}` }),
     ]
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 400, 400, 400, 400])
-    expect(storyIn(answers[1] as Answer)).toEqual({ found: false, leases: [] })
-    expect(storyIn(answers[2] as Answer)).toEqual({ found: false, leases: [] })
+    const unknown = answers.slice(1, 3).map(({ json }) => json)
+    expect(unknown).toEqual([
+      { found: false, leases: [] },
+      { found: false, leases: [] },
+    ])
 
     const logs = Object.values(world.stack.logs).map((file) => readFileSync(file, 'utf8'))
     const tables = await world.sql(

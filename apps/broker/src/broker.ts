@@ -1,4 +1,9 @@
-import { makeSigningKeys, makeTaskTokens, makeTokenVerifier } from '@mayfly/identity'
+import {
+  makeSecurityEventVerifier,
+  makeSigningKeys,
+  makeTaskTokens,
+  makeTokenVerifier,
+} from '@mayfly/identity'
 import { makeOpenApi } from '@mayfly/protocol'
 import type { Providers } from '@mayfly/core'
 import { makeProviders } from '@mayfly/providers'
@@ -119,6 +124,7 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
       ...{ providers: metrics.providers(providers), metrics, clock, newId, report },
     }),
     ...{ tasks, leases, policies, applyPolicySet, taskTokens, logger, metrics, report },
+    securityEvents: makeSecurityEventVerifier({ clock }),
     verifiers: makeVerifiers({ policies, tokenVerifier, taskTokens }),
     refused: makeRefusals(audit, metrics, report),
     checks: makeReadiness({ ping: () => store.ping(), policies, timeoutMs: 2_000 }),

@@ -5,6 +5,7 @@ import {
   makeEndLease,
   makeIssueLease,
   makeOpenTask,
+  makeReceiveSecurityEvent,
   makeReportLeak,
   makeRevokeLease,
   type CloseTask,
@@ -17,6 +18,7 @@ import {
   type PolicySet,
   type PolicySource,
   type Providers,
+  type ReceiveSecurityEvent,
   type Report,
   type ReportLeak,
   type RevocationQueue,
@@ -31,7 +33,10 @@ import type { BrokerMetrics } from './metrics.ts'
 
 export interface UseCasesDeps {
   readonly config: BrokerConfig
-  readonly store: Pick<Store, 'leases' | 'tasks' | 'audit' | 'history' | 'containments'>
+  readonly store: Pick<
+    Store,
+    'leases' | 'tasks' | 'audit' | 'history' | 'containments' | 'freezes' | 'securityEvents'
+  >
   readonly policies: PolicySource
   readonly providers: Providers
   readonly queue: RevocationQueue
@@ -47,6 +52,7 @@ export interface UseCases extends Containing {
   readonly issueLease: IssueLease
   readonly endLease: EndLease
   readonly reportLeak: ReportLeak
+  readonly receiveSecurityEvent: ReceiveSecurityEvent
   /** Bounds one attempt at a revocation. */
   readonly revocationSignal: () => AbortSignal
 }
@@ -87,6 +93,10 @@ export function makeUseCases(deps: UseCasesDeps): UseCases {
     deliveryDeadlineSeconds: times.deliveryDeadlineSeconds,
   }
 
+  const containing = makeContaining({ containments: store.containments, newId, report })
+  const { freezes, securityEvents: events } = store
+  const { contain } = containing
+
   return {
     openTask: makeOpenTask({
       policies,
@@ -99,8 +109,11 @@ export function makeUseCases(deps: UseCasesDeps): UseCases {
     closeTask: makeCloseTask({ tasks: store.tasks, queue, clock, report }),
     issueLease: makeIssueLease(meteredIssuing(issuing, deps.metrics)),
     endLease,
-    ...makeContaining({ containments: store.containments, newId, report }),
+    ...containing,
     reportLeak: makeReportLeak({ ...store, endLease, report }),
+    receiveSecurityEvent: makeReceiveSecurityEvent({
+      ...{ events, freezes, contain, policies, clock, newId },
+    }),
     revocationSignal: providerSignal,
   }
 }

@@ -64,8 +64,12 @@ function payloadOf({ id, type, at, facts, position: _, ...ids }: WebhookEvent): 
   return { id, type, timestamp: at.toISOString(), data: { ...facts, ...Object.fromEntries(known) } }
 }
 
+interface PostOptions extends Pick<RequestOptions, 'signal' | 'lookup'> {
+  readonly headers: Readonly<Record<string, string>>
+}
+
 /** Resolves with the status. Nothing of the answer's body is read, however long it is. */
-function post(url: URL, body: string, options: RequestOptions): Promise<number> {
+function post(url: URL, body: string, options: PostOptions): Promise<number> {
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const request = send(

@@ -115,10 +115,10 @@ export function makeDeliverWebhook(deps: DeliverWebhookDeps): DeliverWebhook {
     const wanted = events.filter(({ type }) => webhook.events.some((name) => covers(name, type)))
     let { failures } = claimed
     for (const event of wanted) {
-      if (signal.aborted) break
+      if (isStopped(signal)) break
       const sent = await deps.send(webhook, event, signal)
       // A delivery that our own stopping broke off is nobody's failure.
-      if (!sent.delivered && signal.aborted) break
+      if (!sent.delivered && isStopped(signal)) break
       if (!sent.delivered) {
         await outbox.postpone(claimed, failureOf(deps, failures + 1, sent.note))
         return LATER
@@ -126,10 +126,15 @@ export function makeDeliverWebhook(deps: DeliverWebhookDeps): DeliverWebhook {
       failures = 0
       if (!(await outbox.advance(claimed, event.position))) return LATER
     }
-    if (!signal.aborted) await outbox.advance(claimed, end)
+    if (!isStopped(signal)) await outbox.advance(claimed, end)
     await outbox.release(claimed)
-    return { more: events.length === deps.batchSize && !signal.aborted }
+    return { more: events.length === deps.batchSize && !isStopped(signal) }
   }
+}
+
+/** A call, because the compiler takes a property for as it was before the last `await`. */
+function isStopped(signal: AbortSignal): boolean {
+  return signal.aborted
 }
 
 /** `lease.revoked`, `lease.*` or `*`. */

@@ -71,6 +71,12 @@ export {
 } from './provider.ts'
 export type { Report } from './report.ts'
 export {
+  makeReceiveSecurityEvent,
+  type ReceiveSecurityEvent,
+  type SecurityEventStore,
+  type SecurityOutcome,
+} from './receive-security-event.ts'
+export {
   makeReportLeak,
   type LeakedLease,
   type LeaseHistory,
@@ -88,6 +94,7 @@ export {
   type RevokeLease,
 } from './revoke-lease.ts'
 export { Secret } from './secret.ts'
+export type { SecurityEvent, SecurityOccurrence, SecuritySubject } from './security-event.ts'
 export { normaliseSelector, type Selector } from './selector.ts'
 export { makeSweep, type Sweep, type SweepResult } from './sweep.ts'
 export type * from './task.ts'

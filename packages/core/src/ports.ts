@@ -255,6 +255,8 @@ export type AuditEventType =
   | 'policy_set.applied'
   | 'policy_set.refused'
   | 'leak.reported'
+  | 'security_event.received'
+  | 'security_event.finished'
   | 'webhook.failing'
   | 'webhook.recovered'
 

@@ -15,13 +15,13 @@ interface Named<Kind extends string> {
   readonly name: string
 }
 
-export type TokenClass = 'workload' | 'operator'
+export type TokenClass = 'workload' | 'operator' | 'events'
 export type ClaimType = 'string' | 'integer' | 'boolean' | 'strings'
 
 /** A trusted OIDC issuer or SPIFFE trust domain. */
 export interface Issuer extends Named<'Issuer'> {
   readonly type: 'oidc' | 'spiffe'
-  /** Agents' tokens or people's tokens: one class is refused on the other's routes. */
+  /** Tokens of agents, of people, or about them: one class is refused on the other's routes. */
   readonly tokenClass: TokenClass
   /** Environments whose agents this issuer may vouch for. */
   readonly environments: readonly string[]

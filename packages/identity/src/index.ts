@@ -3,6 +3,11 @@ export { IdentityRefusal, refusalOf, type RefusalReason } from './identity-refus
 export { issuerProblems } from './issuer-problems.ts'
 export { matchOperator } from './operator-matcher.ts'
 export {
+  makeSecurityEventVerifier,
+  type SecurityEventVerifier,
+  type SecurityEventVerifierOptions,
+} from './security-events.ts'
+export {
   makeSigningKeys,
   type SigningKey,
   type SigningKeys,

@@ -33,7 +33,10 @@ function issuersNamedBy(token: UnverifiedToken, issuers: readonly Issuer[]): rea
     (issuer) => issuer.type === 'spiffe' && issuer.trustDomain === trustDomain,
   )
   if (trustDomain !== undefined && spiffe.length > 0) return spiffe
-  return issuers.filter((issuer) => issuer.type === 'oidc' && issuer.issuer === iss)
+  // A transmitter of security events vouches for nobody, even where it also issues tokens.
+  return issuers.filter(
+    ({ type, tokenClass, issuer }) => type === 'oidc' && tokenClass !== 'events' && issuer === iss,
+  )
 }
 
 function fits({ payload }: UnverifiedToken, issuer: Issuer): boolean {

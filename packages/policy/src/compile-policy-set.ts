@@ -56,11 +56,7 @@ export function compilePolicySet(source: PolicySetSource): PolicySet {
   const guardrails = compileGuardrails(ofKind(resources, 'Guardrail'), claims, problems)
   const connections = byName<Connection>(ofKind(resources, 'Connection'))
   problems.push(...[...connections.values()].flatMap((each) => connectionProblems(source, each)))
-  for (const webhook of ofKind<Webhook>(resources, 'Webhook')) {
-    for (const message of source.webhookProblems?.(webhook) ?? []) {
-      problems.push({ resource: `Webhook/${webhook.name}`, path: 'spec.url', message })
-    }
-  }
+  problems.push(...ofKind<Webhook>(resources, 'Webhook').flatMap((one) => inUrl(source, one)))
   const templates = new Map<string, CompiledTemplate>()
   for (const template of ofKind<ScopeTemplate>(resources, 'ScopeTemplate')) {
     const result = compileTemplate({
@@ -116,6 +112,12 @@ function connectionProblems(
     const { message } = error
     return [{ resource: `Connection/${connection.name}`, path: 'spec.settings', message }]
   }
+}
+
+function inUrl(source: PolicySetSource, webhook: Webhook): readonly ResourceProblem[] {
+  const messages = source.webhookProblems?.(webhook) ?? []
+  const resource = `Webhook/${webhook.name}`
+  return messages.map((message) => ({ resource, path: 'spec.url', message }))
 }
 
 /** Guardrails must also hold for themselves, so that a set without templates is checked too. */

@@ -20,7 +20,7 @@ const keys = z
 const claimType = z.enum(['string', 'integer', 'boolean', 'strings'])
 
 const common = {
-  tokenClass: z.enum(['workload', 'operator']),
+  tokenClass: z.enum(['workload', 'operator', 'events']),
   environments: z.array(environment).min(1),
   audience: z.string().min(1),
   algorithms: z.array(z.string().min(1)).min(1),

@@ -5,6 +5,7 @@ import type {
   FreezeStore,
   LeaseHistory,
   Report,
+  SecurityEventStore,
   TaskStore,
 } from '@mayfly/core'
 
@@ -20,6 +21,7 @@ import { makeLevels, type Levels } from './levels.ts'
 import { makePolicySetStore, type PolicySetStore } from './policy-set-store.ts'
 import { makeSealer, type SealingKey } from './sealer.ts'
 import { makeSigningKeyStore, type SigningKeyStore } from './signing-key-store.ts'
+import { makeSecurityEventStore, pruneSecurityEvents } from './security-event-store.ts'
 import { makeTaskStore } from './task-store.ts'
 import { makeWebhookOutbox, type PostgresWebhookOutbox } from './webhook-outbox.ts'
 
@@ -34,6 +36,7 @@ export interface Store {
   readonly leases: Omit<PostgresLeaseStore, 'close'>
   readonly history: LeaseHistory
   readonly webhooks: PostgresWebhookOutbox
+  readonly securityEvents: SecurityEventStore
   readonly tasks: TaskStore
   readonly audit: AuditLog
   readonly policySets: PolicySetStore
@@ -74,6 +77,7 @@ export function openStore(options: StoreOptions): Store {
     leases,
     history: makeLeaseHistory(database),
     webhooks: makeWebhookOutbox(database),
+    securityEvents: makeSecurityEventStore(database),
     tasks: makeTaskStore(database),
     audit: makeAuditLog(database),
     policySets: makePolicySetStore({ database, connectionString, report }),
@@ -102,4 +106,5 @@ async function prune(database: Database): Promise<void> {
     { text: `DELETE FROM idempotency_keys WHERE created_at < now() - interval '2 days'` },
     [],
   )
+  await pruneSecurityEvents(database)
 }

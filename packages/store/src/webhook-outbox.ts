@@ -1,6 +1,5 @@
 import {
   eventFacts,
-  type JsonObject,
   type OutboxPosition,
   type WebhookEvent,
   type WebhookOutbox,
@@ -168,6 +167,6 @@ function hasEvent(row: unknown): boolean {
 
 function eventOf(row: unknown): WebhookEvent {
   const { data, transactionId, seq, ...event } = eventSchema.parse(row)
-  const facts = eventFacts(data as JsonObject) // z.json() says it mutably
-  return { id: `evt_${seq}`, ...event, facts, position: { transactionId, seq } }
+  const position = { transactionId, seq }
+  return { id: `evt_${seq}`, ...event, facts: eventFacts(data), position }
 }

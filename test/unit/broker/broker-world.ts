@@ -239,6 +239,11 @@ export async function brokerWorld(overrides: Partial<AppDeps> = {}): Promise<Bro
       note(`leak reported by ${reporter}`)
       return Promise.resolve([])
     },
+    securityEvents: { verify: () => Promise.reject(refused('token_malformed')) },
+    receiveSecurityEvent: ({ jti }) => {
+      note(`security event ${jti}`)
+      return Promise.resolve('applied')
+    },
     revocationSignal: () => AbortSignal.timeout(1000),
     ...makeIncidentFakes(note),
     applyPolicySet: ({ documents, operator, dryRun }) => {

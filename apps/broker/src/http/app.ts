@@ -14,6 +14,7 @@ import { limitRate } from './limit-rate.ts'
 import { policySetRoutes, type PolicySetRoutesDeps } from './policy-set-routes.ts'
 import { notFound, problemHandler } from './problem-handler.ts'
 import { requestContext } from './request-context.ts'
+import { securityEventRoutes, type SecurityEventRoutesDeps } from './security-event-routes.ts'
 import { securityHeaders } from './security-headers.ts'
 import { refuseNullBytes } from './storable-text.ts'
 import { taskRoutes, type TaskRoutesDeps } from './task-routes.ts'
@@ -29,6 +30,7 @@ export interface AppDeps
     LeakRoutesDeps,
     LeaseRoutesDeps,
     PolicySetRoutesDeps,
+    SecurityEventRoutesDeps,
     TaskRoutesDeps,
     TemplateRoutesDeps,
     WellKnownRoutesDeps {
@@ -62,6 +64,7 @@ export function makeApp(deps: AppDeps): Express {
   app.use(refuseNullBytes)
   app.use(wellKnownRoutes(deps))
   app.use(policySetRoutes(deps, authenticate))
+  app.use(securityEventRoutes(deps))
   app.use(jsonBody({ limitBytes: LIMIT_BYTES }))
   app.use(taskRoutes(deps, authenticate))
   app.use(leaseRoutes(deps, authenticate))
