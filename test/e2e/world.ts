@@ -37,7 +37,7 @@ export interface World {
   /** Credentials ever issued, and those that still work, over all providers. */
   issued(): number
   live(): number
-  /** One more process of the same product, that ends with the world. */
+  /** One more process of the product, which ends with the world. An empty variable is left out. */
   start(app: 'broker' | 'worker', environment?: Record<string, string>): Promise<Started>
   stop(): Promise<void>
 }
@@ -54,6 +54,8 @@ export interface Issued {
   readonly credential: Readonly<Record<string, string>>
   readonly answer: Answer
 }
+
+const READY_DEADLINE_MS = 60_000
 
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const database = await createDatabase()
@@ -108,11 +110,15 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     async start(app, environment = {}) {
       const port = await freePort()
       const portName = app === 'broker' ? 'PORT' : 'HEALTH_PORT'
-      const env = { ...stack.environment, [portName]: String(port), ...environment }
+      const wanted = { ...stack.environment, [portName]: String(port), ...environment }
+      const env = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== ''))
       const url = new URL(`http://127.0.0.1:${env[portName] ?? ''}`)
       const process = await startApp({ app, env, logFile: stack.logs[app] })
       started.push(process)
-      await until(async () => (await fetch(new URL('/readyz', url)).catch(() => null))?.ok === true)
+      await until(
+        async () => (await fetch(new URL('/readyz', url)).catch(() => null))?.ok === true,
+        READY_DEADLINE_MS,
+      )
       return { process, url }
     },
     async stop() {
