@@ -1,4 +1,4 @@
-import { Secret, type Credential, type DeniedSessions, type Json } from '@mayfly/core'
+import { Secret, type Credential, type Json } from '@mayfly/core'
 import { makeAwsProvider, parseAwsSettings } from '@mayfly/providers'
 import {
   signS3Request,
@@ -8,6 +8,7 @@ import {
   type S3Call,
 } from '@mayfly/standins'
 
+import { makeMemoryDenials, type MemoryDenials } from '../support/memory-denials.ts'
 import type { ProviderFixture } from './provider-contract.ts'
 
 export const ACCOUNT = '123456789012'
@@ -45,15 +46,14 @@ export function makeTestClock(): ProviderFixture['clock'] {
   }
 }
 
-/** What the store would answer: the ids of leases that are ending, in a list that tests add to. */
-export function makeDeniedSessions(): DeniedSessions & { readonly ids: string[] } {
-  const ids: string[] = []
-  return { ids, underRoleLock: (_roleArn, work) => work([...ids]) }
-}
-
 const SECRETS: Readonly<Record<string, string>> = {
   'env:MINTER': 'minter/SecretAccessKey+of+the+contract+suite',
   'env:REVOKER': 'revoker/SecretAccessKey+of+the+contract+suite',
+}
+
+export const REVOKER_KEYS = {
+  accessKeyId: 'AKIAREVOKER',
+  secretAccessKey: SECRETS['env:REVOKER'] ?? '',
 }
 
 export function standinOptions(clock?: { now(): Date }): AwsStandinOptions {
@@ -79,11 +79,30 @@ export function standinOptions(clock?: { now(): Date }): AwsStandinOptions {
         policies: [],
       },
       {
-        accessKeyId: 'AKIAREVOKER',
-        secretAccessKey: SECRETS['env:REVOKER'] ?? '',
+        ...REVOKER_KEYS,
         principal: REVOKER_ARN,
         policies: [
-          allow(['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'], ROLE_ARN),
+          allow(
+            [
+              'iam:GetRolePolicy',
+              'iam:PutRolePolicy',
+              'iam:DeleteRolePolicy',
+              'iam:ListAttachedRolePolicies',
+              'iam:AttachRolePolicy',
+              'iam:DetachRolePolicy',
+            ],
+            ROLE_ARN,
+          ),
+          allow(
+            [
+              'iam:CreatePolicy',
+              'iam:CreatePolicyVersion',
+              'iam:DeletePolicyVersion',
+              'iam:GetPolicyVersion',
+              'iam:ListPolicyVersions',
+            ],
+            `arn:aws:iam::${ACCOUNT}:policy/MayflyRevokedSessions-artifacts-*`,
+          ),
         ],
       },
     ],
@@ -111,7 +130,7 @@ export function resolveSecret(reference: string): Secret {
 
 export interface AwsFixture extends ProviderFixture {
   readonly aws: AwsStandin
-  readonly ids: string[]
+  readonly denials: MemoryDenials
 }
 
 /** The provider in front of a stand-in that runs on the same, standing, clock. */
@@ -124,11 +143,11 @@ export async function openAwsStandin(
 ): Promise<AwsFixture> {
   const clock = makeTestClock()
   const aws = await startAwsStandin({ ...standinOptions(clock), ...more.standin })
-  const deniedSessions = makeDeniedSessions()
+  const denials = makeMemoryDenials(clock)
   const provider = makeAwsProvider({
     settings: parseAwsSettings(settingsFor(aws.url, more.settings)),
     resolveSecret,
-    deniedSessions,
+    deniedSessions: denials,
     clock,
     timeoutMs: more.timeoutMs ?? 5000,
   })
@@ -136,7 +155,7 @@ export async function openAwsStandin(
     callS3(aws.url, credential, { method: 'PUT', arn })
   return {
     aws,
-    ids: deniedSessions.ids,
+    denials,
     provider,
     scope: SCOPE,
     malformedScopes: MALFORMED_SCOPES,
@@ -146,7 +165,9 @@ export async function openAwsStandin(
     forbidden: async (credential) =>
       (await put(credential, 'arn:aws:s3:::acme-artifacts/builds/43/app.tgz')) === 403 &&
       (await callS3(aws.url, credential, { method: 'DELETE', arn: ALLOWED })) === 403,
-    ending: (leaseId) => deniedSessions.ids.push(leaseId),
+    ending: (leaseId) => {
+      denials.end(leaseId)
+    },
     requests: () => aws.requests().length,
     live: () => aws.live().length,
     loseNextAnswer: () => {

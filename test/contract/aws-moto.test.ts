@@ -1,18 +1,15 @@
-import { GetRolePolicyCommand, IAMClient } from '@aws-sdk/client-iam'
-import { Secret, type CredentialProvider, type MintRequest } from '@mayfly/core'
+import {
+  GetRolePolicyCommand,
+  IAMClient,
+  ListAttachedRolePoliciesCommand,
+} from '@aws-sdk/client-iam'
+import { Secret, type CredentialProvider, type Json, type MintRequest } from '@mayfly/core'
 import { makeAwsProvider, parseAwsSettings } from '@mayfly/providers'
 import { signS3Request, type AwsKeys } from '@mayfly/standins'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
-import {
-  ALLOWED,
-  callS3,
-  makeDeniedSessions,
-  MINTER_ARN,
-  ROLE_ARN,
-  SCOPE,
-  settingsFor,
-} from './aws-fixture.ts'
+import { ALLOWED, callS3, MINTER_ARN, ROLE_ARN, SCOPE, settingsFor } from './aws-fixture.ts'
+import { makeMemoryDenials } from '../support/memory-denials.ts'
 import { furnish, motoVersion, startMoto, type Moto } from './aws-moto.ts'
 
 const version = motoVersion()
@@ -31,7 +28,7 @@ const describeMoto = version === null ? describe.skip : describe
 
 describeMoto('aws against moto, with IAM enforced', () => {
   const clock = { now: () => new Date() }
-  const deniedSessions = makeDeniedSessions()
+  const denials = makeMemoryDenials(clock)
   let moto: Moto
   let keys: Readonly<Record<string, AwsKeys>>
 
@@ -47,7 +44,19 @@ describeMoto('aws against moto, with IAM enforced', () => {
       users: {
         'mayfly-minter': allow('sts:AssumeRole', ROLE_ARN),
         'mayfly-revoker': allow(
-          ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
+          [
+            'iam:GetRolePolicy',
+            'iam:PutRolePolicy',
+            'iam:DeleteRolePolicy',
+            'iam:ListAttachedRolePolicies',
+            'iam:AttachRolePolicy',
+            'iam:DetachRolePolicy',
+            'iam:CreatePolicy',
+            'iam:CreatePolicyVersion',
+            'iam:DeletePolicyVersion',
+            'iam:GetPolicyVersion',
+            'iam:ListPolicyVersions',
+          ],
           '*',
         ),
         stranger: allow('s3:ListAllMyBuckets', '*'),
@@ -67,7 +76,11 @@ describeMoto('aws against moto, with IAM enforced', () => {
     await moto.stop()
   })
 
-  function providerAs(minter: string, revoker: string): CredentialProvider {
+  function providerAs(
+    minter: string,
+    revoker: string,
+    more: Record<string, Json> = {},
+  ): CredentialProvider {
     const identity = (user: string) => ({
       accessKeyId: keys[user]?.accessKeyId ?? '',
       secretAccessKey: `env:${user.replace(/-/g, '_')}`,
@@ -78,15 +91,23 @@ describeMoto('aws against moto, with IAM enforced', () => {
           minter: identity(minter),
           revoker: identity(revoker),
           propagationSeconds: 1,
+          ...more,
         }),
       ),
       resolveSecret: (reference) =>
         new Secret(keys[reference.slice(4).replace(/_/g, '-')]?.secretAccessKey ?? ''),
-      deniedSessions,
+      deniedSessions: denials,
       clock,
       timeoutMs: 10_000,
     })
   }
+
+  const iamAs = (user: string) =>
+    new IAMClient({
+      region: 'eu-west-1',
+      endpoint: moto.url.href,
+      credentials: keys[user] ?? { accessKeyId: '', secretAccessKey: '' },
+    })
 
   const request = (leaseId: string): MintRequest => ({
     leaseId,
@@ -111,15 +132,17 @@ describeMoto('aws against moto, with IAM enforced', () => {
     expect({ short: lifetime < 895, long: lifetime > 960 }).toEqual({ short: false, long: false })
     expect(await callS3(moto.url, credential, { method: 'PUT', arn: ALLOWED })).toBe(200)
 
-    deniedSessions.ids.push('lea_moto1')
+    denials.end('lea_moto1')
     await provider.revoke(handle, soon())
     const sentAt = clock.now()
     expect(
       await provider.verifyDead(handle, { leaseId: 'lea_moto1', sentAt, now: sentAt }, soon()),
     ).toEqual({
       dead: false,
-      reason: 'the Deny is in place and IAM may still be propagating it',
-      retryAt: new Date(sentAt.getTime() + 1000),
+      reason:
+        'Deny for session lea_moto1 in MayflyRevokedSessions is written and IAM may still be propagating it',
+      retryAt: expect.any(Date),
+      sentAt: expect.any(Date),
     })
     const now = new Date(sentAt.getTime() + 1000)
     expect(
@@ -130,11 +153,7 @@ describeMoto('aws against moto, with IAM enforced', () => {
     })
     expect(await callS3(moto.url, credential, { method: 'PUT', arn: ALLOWED })).toBe(403)
 
-    const iam = new IAMClient({
-      region: 'eu-west-1',
-      endpoint: moto.url.href,
-      credentials: keys['mayfly-revoker'] ?? { accessKeyId: '', secretAccessKey: '' },
-    })
+    const iam = iamAs('mayfly-revoker')
     const { PolicyDocument } = await iam.send(
       new GetRolePolicyCommand({ RoleName: 'artifacts', PolicyName: 'MayflyRevokedSessions' }),
     )
@@ -143,22 +162,42 @@ describeMoto('aws against moto, with IAM enforced', () => {
     })
   })
 
-  test('R76 when nothing is left to deny the policy is deleted, also twice', async () => {
-    const provider = providerAs('mayfly-minter', 'mayfly-revoker')
-    const handle = provider.prepare(SCOPE).handleBeforeMint('lea_moto2')
-    if (!handle) throw new Error('AWS always has a handle before the mint')
-    deniedSessions.ids.splice(0, Infinity, 'lea_moto2')
-    await provider.revoke(handle, soon())
-    deniedSessions.ids.splice(0)
-    await provider.revoke(handle, soon())
-    await provider.revoke(handle, soon())
-    const now = clock.now()
-    expect(
-      await provider.verifyDead(handle, { leaseId: 'lea_moto2', sentAt: now, now }, soon()),
-    ).toMatchObject({
-      dead: false,
-      reason: 'no Deny for this session is in place',
+  test('R76 what the inline policy has no room for goes into managed policies, over and over', async () => {
+    const provider = providerAs('mayfly-minter', 'mayfly-revoker', { extraDenyPolicies: 1 })
+    const revokeAs = async (leaseId: string) => {
+      const handle = provider.prepare(SCOPE).handleBeforeMint(leaseId)
+      if (!handle) throw new Error('AWS always has a handle before the mint')
+      denials.end(leaseId)
+      await provider.revoke(handle, soon())
+      return handle
+    }
+    for (let index = 0; index < 300; index += 1)
+      denials.end(`lea_01K9${String(index).padStart(22, '0')}`)
+    let handle = await revokeAs('lea_01K9ZZZZZZZZZZZZZZZZZZZZZZ')
+    // Once more than IAM keeps versions of a policy, and then some.
+    for (let index = 0; index < 7; index += 1)
+      handle = await revokeAs(`lea_01K9ZZZZZZZZZZZZZZZZZZZZZ${String(index)}`)
+    expect(denials.denialOf('lea_01K9ZZZZZZZZZZZZZZZZZZZZZ6')).toMatchObject({
+      policy: 'MayflyRevokedSessions-artifacts-1',
     })
+    const now = new Date(Date.now() + 1000)
+    const sent = { leaseId: 'lea_1', sentAt: now, now }
+    expect(await provider.verifyDead(handle, sent, soon())).toMatchObject({
+      dead: true,
+      proof: expect.stringContaining('in MayflyRevokedSessions-artifacts-1 read back'),
+    })
+
+    // A minute later all of their leases are over, and another one is revoked.
+    for (let index = 0; index < 300; index += 1)
+      denials.end(`lea_01K9${String(index).padStart(22, '0')}`, { sealedAt: new Date(0) })
+    for (const last of ['Z', '0', '1', '2', '3', '4', '5', '6'])
+      denials.end(`lea_01K9ZZZZZZZZZZZZZZZZZZZZZ${last}`, { sealedAt: new Date(0) })
+    await revokeAs('lea_moto2')
+    const iam = iamAs('mayfly-revoker')
+    const { AttachedPolicies } = await iam.send(
+      new ListAttachedRolePoliciesCommand({ RoleName: 'artifacts' }),
+    )
+    expect(AttachedPolicies).toEqual([])
   })
 
   test('a stranger is refused for good, by name and without provider text', async () => {
@@ -175,7 +214,7 @@ describeMoto('aws against moto, with IAM enforced', () => {
     const provider = providerAs('stranger', 'mayfly-minter')
     const handle = provider.prepare(SCOPE).handleBeforeMint('lea_moto4')
     if (!handle) throw new Error('AWS always has a handle before the mint')
-    deniedSessions.ids.splice(0, Infinity, 'lea_moto4')
+    denials.end('lea_moto4')
     await expect(provider.revoke(handle, soon())).rejects.toMatchObject({
       code: 'provider_rejected',
       details: { reason: 'access_denied' },
@@ -192,7 +231,7 @@ describeMoto('aws against moto, with IAM enforced', () => {
     const provider = makeAwsProvider({
       settings: parseAwsSettings(settings),
       resolveSecret: () => new Secret('wrong'),
-      deniedSessions,
+      deniedSessions: denials,
       clock,
       timeoutMs: 10_000,
     })

@@ -297,11 +297,15 @@ export interface Denial {
   readonly cutOff: Date | null
 }
 
-/** The books of one role, open while its lock is held. */
-export interface RoleDenials {
+export interface RoleSessions {
   /** Of leases that ended before their time and whose session may work without a Deny. */
   readonly sessions: readonly DeniedSession[]
   readonly now: Date
+}
+
+/** The books of one role, open while its lock is held. */
+export interface RoleDenials {
+  read(): Promise<RoleSessions>
   /** Forgets what is known of these before they are written: a crash then leaves them unproven. */
   forget(leaseIds: readonly string[]): Promise<void>
   /** The policy with these sessions in it has been written just now. */

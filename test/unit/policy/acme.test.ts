@@ -18,6 +18,8 @@ import {
 } from '@mayfly/providers'
 import { describe, expect, test } from '@jest/globals'
 
+import { makeMemoryDenials } from '../../support/memory-denials.ts'
+
 const now = new Date('2026-11-23T12:00:00Z')
 const directory = new URL('../../../examples/acme/', import.meta.url)
 const resources = parseResourceFiles(
@@ -171,7 +173,7 @@ describe('the example organisation', () => {
     const provider = makeAwsProvider({
       settings: parseAwsSettings({ ...settings, ...at }),
       resolveSecret: () => new Secret('x'),
-      deniedSessions: { underRoleLock: () => Promise.reject(new Error('not here')) },
+      deniedSessions: makeMemoryDenials({ now: () => new Date() }),
       clock: { now: () => now },
       timeoutMs: 1000,
     })

@@ -7,7 +7,6 @@ import type { AwsFault } from '@mayfly/standins'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 
 import {
-  makeDeniedSessions,
   MINTER_ARN,
   openAwsStandin,
   resolveSecret,
@@ -16,6 +15,7 @@ import {
   standinOptions,
   type AwsFixture,
 } from '../../contract/aws-fixture.ts'
+import { makeMemoryDenials } from '../../support/memory-denials.ts'
 import { expectNoSecrets } from '../../contract/provider-contract.ts'
 
 const soon = () => AbortSignal.timeout(10_000)
@@ -142,7 +142,7 @@ describe('what a failed AssumeRole means', () => {
     const provider = makeAwsProvider({
       settings: parseAwsSettings(settingsFor(fixture.aws.url)),
       resolveSecret: () => Promise.reject(new Error('the file is gone')),
-      deniedSessions: makeDeniedSessions(),
+      deniedSessions: makeMemoryDenials({ now: () => new Date() }),
       clock: fixture.clock,
       timeoutMs: 1000,
     })
@@ -208,7 +208,7 @@ describe('an answer that is not what was asked for', () => {
     const provider = makeAwsProvider({
       settings: parseAwsSettings(settingsFor(new URL(`http://127.0.0.1:${String(port)}`))),
       resolveSecret,
-      deniedSessions: makeDeniedSessions(),
+      deniedSessions: makeMemoryDenials({ now: () => new Date() }),
       clock: { now: () => new Date() },
       timeoutMs: 2000,
     })

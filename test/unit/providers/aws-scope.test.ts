@@ -2,19 +2,14 @@ import { MayflyError, type Json } from '@mayfly/core'
 import { makeAwsProvider, parseAwsSettings } from '@mayfly/providers'
 import { describe, expect, test } from '@jest/globals'
 
-import {
-  ALLOWED,
-  makeDeniedSessions,
-  resolveSecret,
-  ROLE_ARN,
-  settingsFor,
-} from '../../contract/aws-fixture.ts'
+import { ALLOWED, resolveSecret, ROLE_ARN, settingsFor } from '../../contract/aws-fixture.ts'
+import { makeMemoryDenials } from '../../support/memory-denials.ts'
 
 const provider = makeAwsProvider({
   // Nothing listens there: whatever is refused here is refused before anything is sent.
   settings: parseAwsSettings(settingsFor(new URL('http://127.0.0.1:1'))),
   resolveSecret,
-  deniedSessions: makeDeniedSessions(),
+  deniedSessions: makeMemoryDenials({ now: () => new Date() }),
   clock: { now: () => new Date() },
   timeoutMs: 1000,
 })

@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals'
 import { MayflyError, type Connection, type Json, type PolicySet } from '@mayfly/core'
 import { assertConnection, makeProviders } from '@mayfly/providers'
 
+import { makeMemoryDenials } from '../../support/memory-denials.ts'
+
 const environment: Record<string, string> = {
   API_URL: 'https://github.acme.example/api/v3',
   APP_KEY: 'key-canary',
@@ -45,7 +47,7 @@ function world(options: { inForce: readonly Connection[] | null; pinned?: readon
       return Promise.resolve(named(options.pinned ?? []))
     },
     resolve,
-    deniedSessions: { underRoleLock: () => Promise.reject(new Error('not needed')) },
+    deniedSessions: makeMemoryDenials({ now: () => new Date() }),
     clock: { now: () => new Date() },
     timeoutMs: 1000,
   })

@@ -1,15 +1,20 @@
 import { z } from 'zod'
 
-/** The one inline policy that Mayfly owns on a role. */
+/** The inline policy that Mayfly owns on a role. */
 export const DENY_POLICY_NAME = 'MayflyRevokedSessions'
-/** The name that the AWS console gives to the same thing. */
+/** The name that the AWS console gives to a cut-off. It can be a person's as well as ours. */
 export const OLDER_SESSIONS_POLICY_NAME = 'AWSRevokeOlderSessions'
 
 /**
  * All inline policies of a role share 10,240 characters. What is kept free here is enough for the
- * policy above, so that the way out of an overflow is not itself blocked by it.
+ * policy above, so that the way out of an overflow is not itself blocked by it, and for a kilobyte
+ * of the role's own rights.
  */
-export const MAX_DENY_CHARACTERS = 10_240 - 240
+export const MAX_INLINE_CHARACTERS = 10_240 - 240 - 1000
+/** One managed policy (IAM and STS character quotas). */
+export const MAX_MANAGED_CHARACTERS = 6144
+
+const SESSION_NAME = /^[\w+=,.@-]{2,64}$/
 
 /** Denies everything to the sessions of these names. Sorted, so that equal sets are equal documents. */
 export function denyDocument(sessionNames: readonly string[]): string {
@@ -72,13 +77,14 @@ const olderSchema = z.strictObject({
   ]),
 })
 
-/** The sessions that a document read back from IAM denies. None when it is not of our form. */
-export function deniedSessionNames(document: string | null): readonly string[] {
+/** The sessions that a document read back from IAM denies. Null when it is not one that we wrote. */
+export function deniedSessionNames(document: string): readonly string[] | null {
   const parsed = denySchema.safeParse(json(document))
-  if (!parsed.success) return []
-  return parsed.data.Statement[0].Condition.StringLike['aws:userid'].flatMap((pattern) =>
-    pattern.startsWith('*:') ? [pattern.slice(2)] : [],
-  )
+  if (!parsed.success) return null
+  const patterns = parsed.data.Statement[0].Condition.StringLike['aws:userid']
+  const names = patterns.map((pattern) => pattern.slice(2))
+  const ours = patterns.every((pattern) => pattern.startsWith('*:'))
+  return ours && names.every((name) => SESSION_NAME.test(name)) ? names : null
 }
 
 /** The instant before which sessions are denied, if the document read back from IAM does that. */

@@ -1,10 +1,10 @@
 import { MintError, type Clock, type CredentialProvider, type DeniedSessions } from '@mayfly/core'
 
 import { makeIamClient, makeStsClient, type ResolveSecret } from './clients.ts'
+import { makeDenyPolicies } from './deny-policies.ts'
 import { writeHandle } from './handle.ts'
 import { mintSession } from './mint.ts'
 import { revokeSession } from './revoke.ts'
-import { makeRolePolicies } from './role-policies.ts'
 import { parseAwsScope, targetsOf } from './scope.ts'
 import { checkPolicyFits } from './session-policy.ts'
 import type { AwsSettings } from './settings.ts'
@@ -34,7 +34,10 @@ export function makeAwsProvider({
   timeoutMs,
 }: AwsProviderOptions): CredentialProvider {
   const minting = { sts: makeStsClient(settings, resolveSecret), settings, clock, timeoutMs }
-  const policies = makeRolePolicies(makeIamClient(settings, resolveSecret), timeoutMs)
+  const policies = makeDenyPolicies(makeIamClient(settings, resolveSecret), {
+    extra: settings.extraDenyPolicies,
+    timeoutMs,
+  })
   const lifetimeSeconds = (ttlSeconds: number) =>
     sessionSeconds(ttlSeconds, settings.maxSessionSeconds)
 
@@ -58,13 +61,9 @@ export function makeAwsProvider({
     },
     // What is nearly over is left alone: by the caller's clock, since our own may be minutes fast.
     revoke: (handle, signal, now = clock.now()) =>
-      revokeSession(
-        { policies, deniedSessions, settings, clock: { now: () => now } },
-        handle,
-        signal,
-      ),
+      revokeSession({ policies, deniedSessions, settings }, { handle, now }, signal),
     verifyDead: (handle, sent, signal) =>
-      verifySessionDead({ policies, settings }, { handle, sent }, signal),
+      verifySessionDead({ policies, deniedSessions, settings }, { handle, sent }, signal),
   }
 }
 

@@ -1,100 +1,88 @@
-import { MayflyError, type Clock, type DeniedSessions, type RevocationHandle } from '@mayfly/core'
-
 import {
-  DENY_POLICY_NAME,
-  deniedBefore,
-  deniedSessionNames,
-  denyDocument,
-  MAX_DENY_CHARACTERS,
-  OLDER_SESSIONS_POLICY_NAME,
-  olderSessionsDocument,
-} from './deny-policy.ts'
+  type DeniedSession,
+  type DeniedSessions,
+  type Denial,
+  type RevocationHandle,
+  type RoleDenials,
+  type RoleSessions,
+} from '@mayfly/core'
+
+import { cutOffRole, restoreCutOff } from './cut-off.ts'
+import type { DenyPolicies } from './deny-policies.ts'
+import { denySessions } from './deny-sessions.ts'
 import { readHandle, type AwsSession } from './handle.ts'
-import type { RolePolicies } from './role-policies.ts'
 import type { AwsSettings } from './settings.ts'
 
 export interface AwsRevokeDeps {
-  readonly policies: RolePolicies
+  readonly policies: DenyPolicies
   readonly deniedSessions: DeniedSessions
   readonly settings: AwsSettings
-  readonly clock: Clock
+}
+
+/** A turn at one role's policies: who it is for, what the books say, how long it may take. */
+export interface RoleTurn extends RoleSessions {
+  readonly session: AwsSession
+  readonly denials: RoleDenials
+  readonly signal: AbortSignal
 }
 
 /** Under what IAM takes at best, over what clocks on our side differ by. */
 const NEAR_END_MS = 2000
 
 /**
- * Makes a session stop working before its time: a Deny for its name in one inline policy of the
- * role, rebuilt from the database each time, so that no two writers can lose each other's entries.
+ * Makes a session stop working before its time: a Deny for its name in the deny policies of the
+ * role, which are rebuilt from the database under the role's lock, so that no two writers can lose
+ * each other's entries. Whoever has the lock writes for all, and the others find that it is done.
  */
 export async function revokeSession(
   deps: AwsRevokeDeps,
-  handle: RevocationHandle,
+  { handle, now }: { readonly handle: RevocationHandle; readonly now: Date },
   signal: AbortSignal,
 ): Promise<void> {
   const session = readHandle(handle)
   // Its policy ends sooner than IAM could take a Deny into account; verifyDead needs none then.
-  if (
-    session.minted &&
-    deps.clock.now().getTime() >= session.minted.sealedAt.getTime() - NEAR_END_MS
-  )
-    return
-  await deps.deniedSessions.underRoleLock(session.roleArn, (leaseIds) => {
-    // A session known to be working is denied whatever the list says.
-    const names = session.minted ? [...leaseIds, session.sessionName] : leaseIds
-    return deny(deps, { session, names }, signal)
+  if (session.minted && isNearEnd(now, session.minted.sealedAt)) return
+  const known = await deps.deniedSessions.find(session.sessionName)
+  if (known && !session.minted && isNearEnd(now, known.sealedAt)) return
+  if (isDenied(session, known)) return
+  await deps.deniedSessions.underRoleLock(session.roleArn, async (denials) => {
+    signal.throwIfAborted()
+    // Somebody who was here before us may have written it for us.
+    if (isDenied(session, await deps.deniedSessions.find(session.sessionName))) return
+    await deny(deps, { session, denials, signal, ...(await denials.read()) })
   })
 }
 
-async function deny(
-  deps: AwsRevokeDeps,
-  { session, names }: { session: AwsSession; names: readonly string[] },
-  signal: AbortSignal,
-): Promise<void> {
-  const policy = { roleArn: session.roleArn, name: DENY_POLICY_NAME }
-  const current = await deps.policies.read(policy, signal)
-  if (names.length === 0) {
-    if (current !== null) await deps.policies.remove(policy, signal)
-    return
-  }
-  const document = denyDocument(names)
-  if (current !== null && denyDocument(deniedSessionNames(current)) === document) return
-  const written =
-    document.length > MAX_DENY_CHARACTERS
-      ? 'full'
-      : await deps.policies.write({ ...policy, document }, signal)
-  if (written === 'full') await overflow(deps, session, signal)
+async function deny(deps: AwsRevokeDeps, turn: RoleTurn): Promise<void> {
+  const { session, sessions } = turn
+  const left = await denySessions(deps, turn, wantedNames(session, sessions))
+  await restoreCutOff(deps, turn)
+  if (left.includes(session.sessionName)) await cutOffRole(deps, turn, left)
 }
 
-/** No room for another name: either every older session of the role goes, or this one waits. */
-async function overflow(
-  deps: AwsRevokeDeps,
-  session: AwsSession,
-  signal: AbortSignal,
-): Promise<void> {
-  const policy = { roleArn: session.roleArn, name: OLDER_SESSIONS_POLICY_NAME }
-  if (!deps.settings.revokeOlderSessionsOnOverflow) throw full(session.roleArn)
-  if (coversSession(await deps.policies.read(policy, signal), session)) return
-  const now = deps.clock.now()
-  // A session issued in this very second would otherwise be taken for a newer one.
-  const before = new Date(Math.max(now.getTime(), session.minted?.issuedAt.getTime() ?? 0) + 1000)
-  const written = await deps.policies.write(
-    { ...policy, document: olderSessionsDocument(before) },
-    signal,
-  )
-  if (written === 'full') throw full(session.roleArn)
+/** What must be denied by name: all but what a cut-off covers. */
+function wantedNames(session: AwsSession, sessions: readonly DeniedSession[]): readonly string[] {
+  const covered = (one: DeniedSession): boolean =>
+    one.denial !== null &&
+    one.denial.cutOff !== null &&
+    (one.leaseId !== session.sessionName || covers(one.denial, session))
+  const listed = sessions.filter((one) => !covered(one)).map(({ leaseId }) => leaseId)
+  // A session known to be working is denied whatever the list says.
+  return session.minted ? [...new Set([...listed, session.sessionName])] : listed
 }
 
-/** Whether a document read back denies every session older than one that was issued after this one. */
-export function coversSession(document: string | null, { minted }: AwsSession): boolean {
-  const before = deniedBefore(document)
-  return before !== null && minted !== undefined && minted.issuedAt < before
+function isNearEnd(now: Date, end: Date): boolean {
+  return now.getTime() >= end.getTime() - NEAR_END_MS
 }
 
-function full(roleArn: string): MayflyError {
-  return new MayflyError(
-    'provider_unavailable',
-    `the inline policies of role ${roleArn} have no room for another denied session`,
-    { retryable: true, retryAfterSeconds: 30, details: { reason: 'deny_policy_full', roleArn } },
-  )
+function isDenied(session: AwsSession, known: DeniedSession | null): boolean {
+  return known?.denial ? covers(known.denial, session) : false
+}
+
+/**
+ * A cut-off covers what was issued before it, which AWS says of a mint that was answered. One that
+ * was not is only written off against a cut-off when its mint could not be under way any more.
+ */
+export function covers({ cutOff }: Denial, { minted }: AwsSession): boolean {
+  return cutOff === null || minted === undefined || minted.issuedAt < cutOff
 }

@@ -20,13 +20,15 @@ export interface AwsSettings {
   readonly externalId?: string | undefined
   /** May assume the roles, and nothing else. */
   readonly minter: AwsIdentity
-  /** May read, write and delete the roles' inline deny policy, and nothing else (R77). */
+  /** May read, write and remove the roles' deny policies, and nothing else (R77). */
   readonly revoker: AwsIdentity
   /** The longest session: the roles' own maximum, and 3,600 when the minter is itself a session. */
   readonly maxSessionSeconds: number
   /** How long a written Deny is given before it counts as in force everywhere. */
   readonly propagationSeconds: number
-  /** Whether a full deny policy may be replaced by revoking every older session of the role. */
+  /** How many managed policies per role may take what its inline deny policy has no room for. */
+  readonly extraDenyPolicies: number
+  /** Whether every older session of a role may be revoked when its deny policies are full. */
   readonly revokeOlderSessionsOnOverflow: boolean
 }
 
@@ -67,6 +69,7 @@ const settingsSchema = z
     revoker: identitySchema,
     maxSessionSeconds: z.int().min(900).max(43_200).default(CHAINED_MAX_SECONDS),
     propagationSeconds: z.int().min(1).max(600).default(60),
+    extraDenyPolicies: z.int().min(0).max(10).default(0),
     revokeOlderSessionsOnOverflow: z.boolean().default(false),
   })
   .refine(

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
 
 import { makeInlinePolicies, type InlinePolicies } from './inline-policies.ts'
+import {
+  makeAttachments,
+  makeManagedPolicies,
+  type Attachments,
+  type ManagedPolicies,
+} from './managed-policies.ts'
 import { parsePolicy, type Statement } from './policy-document.ts'
 
 export interface AwsRole {
@@ -31,6 +37,7 @@ export interface Role {
   readonly maxSessionDurationSeconds: number
   readonly trust: readonly Statement[]
   readonly inline: InlinePolicies
+  readonly attached: Attachments
 }
 
 export interface User {
@@ -60,7 +67,9 @@ export interface Account {
   readonly id: string
   readonly roles: ReadonlyMap<string, Role>
   readonly users: ReadonlyMap<string, User>
-  readonly managedPolicies: ReadonlyMap<string, readonly Statement[]>
+  readonly managed: ManagedPolicies
+  /** What the organisation forbids whatever the account allows. */
+  readonly organisation: readonly Statement[]
   readonly sessions: Map<string, Session>
   readonly objects: Map<string, Buffer>
   now(): Date
@@ -70,8 +79,12 @@ export interface AccountOptions {
   readonly account: string
   readonly roles: readonly AwsRole[]
   readonly accessKeys: readonly AwsAccessKey[]
-  /** Documents of managed policies by ARN, for `PolicyArns`. */
+  /** Documents of managed policies by ARN: for `PolicyArns`, or to be attached. */
   readonly managedPolicies?: Readonly<Record<string, unknown>>
+  /** Managed policies that may be attached to one role. 10 unless told, as in IAM. */
+  readonly attachedPolicyQuota?: number
+  /** Service control policies: only what they deny is looked at. */
+  readonly serviceControlPolicies?: readonly unknown[]
   readonly clock?: { now(): Date }
   /** How long a change of a role's policy takes to count. 200 unless told. */
   readonly propagationMs?: number
@@ -80,6 +93,8 @@ export interface AccountOptions {
 export function makeAccount(options: AccountOptions): Account {
   const now = () => options.clock?.now() ?? new Date()
   const propagation = { now, propagationMs: options.propagationMs ?? 200 }
+  const managed = makeManagedPolicies(options.account, options.managedPolicies ?? {}, propagation)
+  const attachments = { ...propagation, quota: options.attachedPolicyQuota ?? 10 }
   const roles = options.roles.map((role): [string, Role] => {
     const arn = `arn:aws:iam::${options.account}:role/${role.name}`
     return [
@@ -91,6 +106,7 @@ export function makeAccount(options: AccountOptions): Account {
         maxSessionDurationSeconds: role.maxSessionDurationSeconds ?? 3600,
         trust: parsePolicy(role.trustPolicy ?? trusting(role.trustedPrincipals ?? []), 'trust'),
         inline: makeInlinePolicies(role.policies, propagation),
+        attached: makeAttachments(managed, attachments),
       },
     ]
   })
@@ -103,12 +119,14 @@ export function makeAccount(options: AccountOptions): Account {
       statements: key.policies.flatMap((document) => parsePolicy(document)),
     },
   ])
-  const managed = Object.entries(options.managedPolicies ?? {})
   return {
     id: options.account,
     roles: new Map(roles),
     users: new Map(users),
-    managedPolicies: new Map(managed.map(([arn, document]) => [arn, parsePolicy(document)])),
+    managed,
+    organisation: (options.serviceControlPolicies ?? []).flatMap((document) =>
+      parsePolicy(document),
+    ),
     sessions: new Map(),
     objects: new Map(),
     now,

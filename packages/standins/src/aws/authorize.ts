@@ -10,13 +10,18 @@ export interface Access {
 
 /** What limits a caller: identity policies, and session policies when it is such a session. */
 export interface Permissions {
+  /** Of the organisation's policies only what they deny is looked at. */
+  readonly organisation: readonly Statement[]
   readonly identity: readonly Statement[]
   readonly session: readonly Statement[] | null
 }
 
 /** IAM's rule inside one account: no Deny anywhere, and an Allow from every kind of policy present. */
-export function isAllowed({ identity, session }: Permissions, access: Access): boolean {
-  if (isDenied([...identity, ...(session ?? [])], access)) return false
+export function isAllowed(
+  { organisation, identity, session }: Permissions,
+  access: Access,
+): boolean {
+  if (isDenied([...organisation, ...identity, ...(session ?? [])], access)) return false
   return isGranted(identity, access) && (session === null || isGranted(session, access))
 }
 

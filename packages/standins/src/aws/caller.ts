@@ -53,7 +53,7 @@ export function assertAllowed(
   )
 }
 
-export function sessionCaller({ id }: Account, session: Session, at: Date): Caller {
+export function sessionCaller({ id, organisation }: Account, session: Session, at: Date): Caller {
   const { role, sessionName } = session
   const userId = `${role.id}:${sessionName}`
   return {
@@ -61,7 +61,11 @@ export function sessionCaller({ id }: Account, session: Session, at: Date): Call
     principal: role.arn,
     userId,
     session,
-    permissions: { identity: role.inline.effective(at), session: session.statements },
+    permissions: {
+      organisation,
+      identity: [...role.inline.effective(at), ...role.attached.effective(at)],
+      session: session.statements,
+    },
     context: new Map([
       ['aws:currenttime', [at.toISOString()]],
       ['aws:userid', [userId]],
@@ -83,7 +87,7 @@ function userCaller(account: Account, user: User): Caller {
     principal: user.arn,
     userId: user.id,
     session: null,
-    permissions: { identity: user.statements, session: null },
+    permissions: { organisation: account.organisation, identity: user.statements, session: null },
     context: new Map([
       ['aws:currenttime', [account.now().toISOString()]],
       ['aws:userid', [user.id]],

@@ -38,6 +38,7 @@ const KNOWN_KEYS = [
   'sts:sourceidentity',
   'sts:externalid',
   's3:prefix',
+  'iam:policyarn',
 ]
 const KNOWN_PREFIXES = ['aws:principaltag/', 'aws:requesttag/']
 
@@ -67,11 +68,21 @@ function evaluate(
 
   const parts = /^(ForAllValues:|ForAnyValue:)?(\w+?)(IfExists)?$/.exec(operator)
   const [, set, name = '', ifExists] = parts ?? []
-  const compare = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined
-  if (!compare) return 'unknown'
-  const holds = (value: string) => wanted.some((one) => compare(value, one))
+  const negated = name.includes('Not')
+  const matches = matcherOf(name.replace('Not', ''), wanted)
+  if (!matches) return 'unknown'
+  const holds = (value: string) => matches(value) !== negated
   if (set === 'ForAllValues:') return met((actual ?? []).every(holds))
-  return met(actual === undefined ? ifExists !== undefined : actual.some(holds))
+  // A negated operator also holds when the key is absent.
+  return met(actual === undefined ? negated || ifExists !== undefined : actual.some(holds))
+}
+
+function matcherOf(
+  operator: string,
+  wanted: readonly string[],
+): ((actual: string) => boolean) | undefined {
+  const compare = Object.hasOwn(OPERATORS, operator) ? OPERATORS[operator] : undefined
+  return compare && ((actual) => wanted.some((one) => compare(actual, one)))
 }
 
 function isKnown(key: string): boolean {

@@ -1,4 +1,5 @@
 import { AwsError } from './aws-error.ts'
+import { makeDelayed, type Propagation } from './delayed.ts'
 import { parsePolicy, type Statement } from './policy-document.ts'
 
 /** All inline policies of one role together, whitespace not counted (IAM quotas). */
@@ -18,28 +19,18 @@ interface Policy {
   readonly statements: readonly Statement[]
 }
 
-interface Snapshot {
-  readonly effectiveAt: number
-  readonly policies: ReadonlyMap<string, Policy>
-}
-
 export function makeInlinePolicies(
   initial: Readonly<Record<string, unknown>>,
-  { now, propagationMs }: { now: () => Date; propagationMs: number },
+  propagation: Propagation,
 ): InlinePolicies {
-  const first = new Map(
-    Object.entries(initial).map(([name, document]) => [name, policy(JSON.stringify(document))]),
+  const first = Object.entries(initial).map(([name, document]): [string, Policy] => [
+    name,
+    policy(JSON.stringify(document)),
+  ])
+  const { latest, effective, write } = makeDelayed<ReadonlyMap<string, Policy>>(
+    new Map(first),
+    propagation,
   )
-  let snapshots: readonly Snapshot[] = [{ effectiveAt: -Infinity, policies: first }]
-  const latest = () => snapshots.at(-1)?.policies ?? first
-  const at = (instant: number) => snapshots.findLast(({ effectiveAt }) => effectiveAt <= instant)
-
-  function write(policies: ReadonlyMap<string, Policy>): void {
-    const current = at(now().getTime())
-    const pending = snapshots.filter(({ effectiveAt }) => effectiveAt > now().getTime())
-    const written = { effectiveAt: now().getTime() + propagationMs, policies }
-    snapshots = [...(current ? [current] : []), ...pending, written]
-  }
 
   function read(name: string): string {
     const found = latest().get(name)
@@ -69,7 +60,7 @@ export function makeInlinePolicies(
       write(new Map([...latest()].filter(([other]) => other !== name)))
     },
     effective: (instant) =>
-      [...(at(instant.getTime())?.policies.values() ?? [])].flatMap(({ statements }) => statements),
+      [...effective(instant).values()].flatMap(({ statements }) => statements),
   }
 }
 

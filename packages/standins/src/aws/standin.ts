@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
 
 import { z } from 'zod'
 
@@ -18,6 +19,8 @@ import { type ReceivedRequest } from './sigv4.ts'
 
 export interface AwsStandinOptions extends AccountOptions {
   readonly port?: number
+  /** How long each call takes before it is carried out. Not at all unless told. */
+  readonly latencyMs?: number
 }
 
 /** One AWS account on one port: STS, IAM, path-style S3 and a little CloudWatch Logs. */
@@ -62,6 +65,7 @@ export async function startAwsStandin(options: AwsStandinOptions): Promise<AwsSt
     const fault = faults.take(operation)
     if (fault?.kind === 'hang') return
     if (fault && misanswer(fault, response)) return
+    if (options.latencyMs !== undefined) await wait(options.latencyMs)
     const answer = await carryOut(account, request)
     if (fault) response.destroy()
     else

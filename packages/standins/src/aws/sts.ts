@@ -76,7 +76,8 @@ function mayAssume(
   const byAccount = naming([account, `arn:aws:iam::${account}:root`, '*'])
   if (isDenied([...byName, ...byAccount], access)) return false
   const { identity, session } = caller.permissions
-  if (isDenied([...identity, ...(session ?? [])], access)) return false
+  if (isDenied([...caller.permissions.organisation, ...identity, ...(session ?? [])], access))
+    return false
   if (account === id && isGranted(byName, access)) return true
   return isGranted([...byName, ...byAccount], access) && isAllowed(caller.permissions, access)
 }
@@ -119,16 +120,16 @@ function checkDuration(caller: Caller, role: Role, seconds: number): void {
 }
 
 function sessionStatements(
-  { managedPolicies }: Account,
+  { managed }: Account,
   { policy, policyArns }: AssumeRoleRequest,
 ): readonly Statement[] | null {
   if (policy === undefined && policyArns.length === 0) return null
-  const managed = policyArns.flatMap((arn) => {
-    const statements = managedPolicies.get(arn)
-    if (!statements) throw new AwsError(400, 'ValidationError', `The policy ${arn} does not exist.`)
-    return statements
+  const named = policyArns.flatMap((arn) => {
+    const found = managed.find(arn)
+    if (!found) throw new AwsError(400, 'ValidationError', `The policy ${arn} does not exist.`)
+    return found.current.latest().statements
   })
-  return [...(policy === undefined ? [] : parsePolicy(policy)), ...managed]
+  return [...(policy === undefined ? [] : parsePolicy(policy)), ...named]
 }
 
 function mint(
