@@ -16,6 +16,7 @@ import type { ResolveSecret } from './aws/clients.ts'
 import { makeAwsProvider } from './aws/provider.ts'
 import { parseAwsSettings } from './aws/settings.ts'
 import { makeAppJwtSigner } from './github/app-jwt.ts'
+import { keepAppJwt } from './github/keep-app-jwt.ts'
 import { makeGithubProvider } from './github/provider.ts'
 import { parseGithubSettings } from './github/settings.ts'
 import { makeVaultProvider } from './vault/provider.ts'
@@ -127,10 +128,12 @@ function makeProvider(connection: Connection, options: ProvidersOptions): Creden
   switch (connection.provider) {
     case 'github': {
       const settings = parseGithubSettings(written)
-      const signAppJwt = async (): Promise<string> => {
-        const privateKey = await resolveSecret(settings.privateKey)
-        return makeAppJwtSigner({ appId: settings.appId, privateKey })()
-      }
+      const { appId } = settings
+      const signAppJwt = keepAppJwt({
+        privateKey: () => resolveSecret(settings.privateKey),
+        sign: (privateKey) => makeAppJwtSigner({ appId, privateKey })(),
+        clock,
+      })
       return makeGithubProvider({ settings, signAppJwt, clock, timeoutMs })
     }
     case 'aws': {
