@@ -8,7 +8,6 @@ import {
 } from '@mayfly/core'
 import { z } from 'zod'
 
-import { reachDatabase } from './database-error.ts'
 import type { Database, Session } from './database.ts'
 import { endLeasesOfTask } from './lease-endings.ts'
 import { TASK_COLUMNS, taskOf } from './task-row.ts'
@@ -97,10 +96,8 @@ export function makeTaskStore(database: Database): TaskStore {
   return {
     open: (task) => database.transaction((session) => openTask(session, task)),
     async find(taskId) {
-      const row = await reachDatabase(() =>
-        database.prisma.task.findUnique({ where: { id: taskId } }),
-      )
-      return row && taskOf(row)
+      const [row] = await database.rows(FIND, [taskId])
+      return row ? taskOf(row) : null
     },
     renew: (taskId, token) => database.transaction((session) => renewTask(session, taskId, token)),
     close: (taskId, reason) =>
