@@ -2,7 +2,10 @@ import Table from 'cli-table3'
 import pc from 'picocolors'
 
 import type { HostFacts } from './host-facts.ts'
+import type { LagFigures } from './lag-bench.ts'
+import type { MemoryFigures } from './memory-bench.ts'
 import type { MintFigures, Side } from './mint-bench.ts'
+import type { SweepFigures } from './sweep-bench.ts'
 
 export function hostTable(facts: HostFacts): string {
   return table(
@@ -44,6 +47,49 @@ export function mintTable(figures: MintFigures): string {
     stages.map(({ stage, meanMs }) => [stage, `${meanMs.toFixed(1)} ms`]),
   )
   return `${measured}\nratio ${judged(ratio <= target, `${ratio.toFixed(2)} (at most ${target.toFixed(2)})`)}\n${where}`
+}
+
+export function lagTable(figures: readonly LagFigures[]): string {
+  return table(
+    ['queue', 'leases', 'ending over', 'lag p50', 'p99', 'max', 'retries'],
+    figures.map((lag) => [
+      lag.queue,
+      String(lag.leases),
+      `${lag.endsOverSeconds.toFixed(0)} s`,
+      `${lag.p50Ms.toFixed(0)} ms`,
+      judged(
+        lag.p99Ms < lag.targetP99Ms,
+        `${lag.p99Ms.toFixed(0)} ms (under ${String(lag.targetP99Ms)})`,
+      ),
+      `${lag.maxMs.toFixed(0)} ms`,
+      String(lag.retries),
+    ]),
+  )
+}
+
+export function sweepTable({ leases, leasesPerSecond, target }: SweepFigures): string {
+  return table(
+    ['due at once, no queue', 'revoked by one worker'],
+    [
+      [
+        `${String(leases)} leases`,
+        judged(
+          leasesPerSecond >= target,
+          `${leasesPerSecond.toFixed(0)}/s (at least ${String(target)})`,
+        ),
+      ],
+    ],
+  )
+}
+
+export function memoryTable({ samples, targetMib }: MemoryFigures): string {
+  return table(
+    ['mints', `broker resident (under ${String(targetMib)} MiB)`],
+    samples.map(({ mints, residentMib }) => [
+      String(mints),
+      judged(residentMib < targetMib, `${residentMib.toFixed(0)} MiB`),
+    ]),
+  )
 }
 
 function judged(good: boolean, text: string): string {
