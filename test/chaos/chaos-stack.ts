@@ -9,7 +9,7 @@ import type { AcmeStandins, AcmeTokens } from '@mayfly/sandbox'
 import pg from 'pg'
 
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
-import type { Bundle } from './bundle.ts'
+import type { ChaosRun } from './chaos-run.ts'
 import { writeChaosPolicies } from './chaos-policies.ts'
 import { startCrashingPostgres, type CrashingPostgres } from './crashing-postgres.ts'
 import { firings, type Fault, type Firing } from './fault-plan.ts'
@@ -42,7 +42,7 @@ export interface ChaosStack {
 
 export interface ChaosStackOptions {
   readonly queue: 'redis' | 'postgres'
-  readonly bundle: Bundle
+  readonly run: ChaosRun
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -56,6 +56,7 @@ export async function startChaosStack(options: ChaosStackOptions): Promise<Chaos
   const stop = async (): Promise<void> => {
     for (const one of stops.splice(0).reverse()) await one()
   }
+  options.run.shutdown.add(directory, stop)
   stops.push(() => {
     rmSync(directory, { recursive: true, force: true })
   })
@@ -101,7 +102,7 @@ async function compose(
     keep(
       await startSupervised({
         name: as,
-        entry: options.bundle[name],
+        entry: options.run.bundle[name],
         url: at,
         environment: env,
         logFile: join(logs, `${as}.log`),

@@ -1,8 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
+import { makeShutdown } from '@mayfly/runtime'
+
 import { redisVersion } from '../support/redis-server.ts'
 import { bundle } from './bundle.ts'
+import type { ChaosRun } from './chaos-run.ts'
 import { runLanes } from './lanes.ts'
 import { runRandom } from './random.ts'
 import { renderProblems, renderTable, totalsOf } from './report.ts'
@@ -31,10 +34,21 @@ const startedAt = Date.now()
 const redis = redisVersion()
 say(redis === null ? 'No redis-server on the PATH: PostgreSQL queue only.' : `Redis ${redis}.`)
 
+const shutdown = makeShutdown({
+  stepMilliseconds: 30_000,
+  onError: (step, error) => {
+    say(`${step} did not stop: ${String(error)}`)
+  },
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void shutdown.run().then(() => process.exit(130)))
 const bundled = await bundle()
-const results = await run().finally(() => {
+shutdown.add('bundle', () => {
   bundled.remove()
 })
+
+const results = await runAll({ bundle: bundled, shutdown, say })
+await shutdown.run()
 say(`\n${renderTable(results)}\n`)
 const totals = totalsOf(results)
 say(
@@ -47,16 +61,15 @@ if (values.json !== undefined)
   writeFileSync(values.json, `${JSON.stringify({ totals, results }, null, 2)}\n`)
 process.exit(totals.broken > 0 || totals.liveAtBound > 0 || totals.rows === 0 ? 1 : 0)
 
-function run(): Promise<readonly RowResult[]> {
+function runAll(run: ChaosRun): Promise<readonly RowResult[]> {
   const withRedis = redis !== null
-  if (values['self-test']) return runSelfTest(bundled, say)
+  if (values['self-test']) return runSelfTest(run)
   if (values.random)
     return runRandom({
       minutes: Number(values.minutes),
       seed: values.seed ?? String(Date.now()),
       queue: withRedis ? 'redis' : 'postgres',
-      bundle: bundled,
-      say,
+      run,
     })
   const rows = [
     ...makeWorldRows({ outageSeconds: values['long-outage'] ? 30 : 8 }),
@@ -68,5 +81,5 @@ function run(): Promise<readonly RowResult[]> {
   const chosen = rows.filter(
     ({ group, name }) => only === undefined || new RegExp(only).test(`${group}, ${name}`),
   )
-  return runLanes({ rows: chosen, lanes: Number(values.lanes), withRedis, bundle: bundled, say })
+  return runLanes({ rows: chosen, lanes: Number(values.lanes), withRedis, run })
 }

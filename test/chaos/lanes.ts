@@ -1,4 +1,4 @@
-import type { Bundle } from './bundle.ts'
+import type { ChaosRun } from './chaos-run.ts'
 import { startChaosStack, type ChaosStack } from './chaos-stack.ts'
 import type { Row } from './row.ts'
 import { runRow, type RowResult } from './run-row.ts'
@@ -7,16 +7,15 @@ export interface LanesOptions {
   readonly rows: readonly Row[]
   readonly lanes: number
   readonly withRedis: boolean
-  readonly bundle: Bundle
-  readonly say: (text: string) => void
+  readonly run: ChaosRun
 }
 
 /** Several stacks side by side that share nothing; in each of them one row after the other. */
 export async function runLanes(options: LanesOptions): Promise<readonly RowResult[]> {
-  const { rows, withRedis, say } = options
+  const { rows, withRedis, run } = options
   const waiting = rows.filter(({ queue }) => queue !== 'redis' || withRedis)
   for (const { group, name } of rows.filter((row) => !waiting.includes(row)))
-    say(`left out, it needs Redis: ${group}, ${name}`)
+    run.say(`left out, it needs Redis: ${group}, ${name}`)
   const results = new Map<Row, RowResult>()
   const take = (queue: ChaosStack['queue']): Row | undefined => {
     const index = waiting.findIndex((row) => row.queue === undefined || row.queue === queue)
@@ -24,12 +23,12 @@ export async function runLanes(options: LanesOptions): Promise<readonly RowResul
   }
 
   async function lane(queue: ChaosStack['queue']): Promise<void> {
-    const stack = await startChaosStack({ queue, bundle: options.bundle })
+    const stack = await startChaosStack({ queue, run })
     try {
       for (let row = take(queue); row; row = take(queue)) {
         const result = await runRow(stack, row)
         results.set(row, result)
-        say(progress(result))
+        run.say(progress(result))
       }
     } finally {
       await stack.stop()

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 
-import type { Bundle } from './bundle.ts'
+import type { ChaosRun } from './chaos-run.ts'
 import { startChaosStack, type ChaosStack } from './chaos-stack.ts'
 import { issue, openTask } from './drive.ts'
 import { makeSchedule, type What } from './random-schedule.ts'
@@ -13,17 +13,16 @@ export interface RandomOptions {
   readonly minutes: number
   readonly seed: string
   readonly queue: 'redis' | 'postgres'
-  readonly bundle: Bundle
-  readonly say: (text: string) => void
+  readonly run: ChaosRun
 }
 
 /** Mixed work under whatever the seed chooses; then everything is well again, and nothing may be live. */
 export async function runRandom(options: RandomOptions): Promise<readonly RowResult[]> {
-  const { minutes, seed, queue, say } = options
+  const { minutes, seed, queue, run } = options
   const schedule = makeSchedule(seed, minutes * 60_000)
   const digest = createHash('sha256').update(JSON.stringify(schedule)).digest('hex').slice(0, 12)
-  say(`seed ${seed}: ${String(schedule.length)} happenings, schedule ${digest}`)
-  const stack = await startChaosStack({ queue, bundle: options.bundle })
+  run.say(`seed ${seed}: ${String(schedule.length)} happenings, schedule ${digest}`)
+  const stack = await startChaosStack({ queue, run })
   const row: Row = {
     ...{ group: 'random', name: `seed ${seed}, ${String(minutes)} min`, mayBeIrrevocable: true },
     run: async (stage) => {

@@ -1,4 +1,4 @@
-import type { Bundle } from './bundle.ts'
+import type { ChaosRun } from './chaos-run.ts'
 import { startChaosStack } from './chaos-stack.ts'
 import { mustIssueAll, openTask } from './drive.ts'
 import type { Row } from './row.ts'
@@ -26,21 +26,18 @@ const row: Row = {
 }
 
 /** Breaks the product on purpose, and holds that the matrix notices: each result says whether it did. */
-export async function runSelfTest(
-  bundle: Bundle,
-  say: (text: string) => void,
-): Promise<readonly RowResult[]> {
+export async function runSelfTest(run: ChaosRun): Promise<readonly RowResult[]> {
   const results: RowResult[] = []
   for (const sabotage of SABOTAGES) {
     const stack = await startChaosStack({
       queue: 'postgres',
-      bundle,
+      run,
       environment: { CHAOS_SABOTAGE: sabotage },
     })
     try {
       const result = await runRow(stack, row)
       const caught = result.problems.some((problem) => EXPECTED[sabotage].test(problem))
-      say(`${caught ? 'caught' : 'NOT CAUGHT'}: ${sabotage}: ${result.problems.join('; ')}`)
+      run.say(`${caught ? 'caught' : 'NOT CAUGHT'}: ${sabotage}: ${result.problems.join('; ')}`)
       results.push({
         ...result,
         name: `${sabotage} is caught`,
