@@ -62,18 +62,20 @@ function shapeProblem(body: unknown): MayflyError | undefined {
 }
 
 function problemIn(node: unknown, depth: number): string | null {
-  if (typeof node === 'string' && !isStorable(node)) return UNSTORABLE
+  if (typeof node === 'string') return isStorable(node) ? null : UNSTORABLE
   if (typeof node !== 'object' || node === null) return null
   if (depth > MAX_DEPTH) return `the body is nested deeper than ${String(MAX_DEPTH)} levels`
   for (const [key, value] of Object.entries(node)) {
-    if (!isStorable(key)) return UNSTORABLE
-    if (key === '__proto__' || (key === 'constructor' && hasPrototype(value))) {
-      return 'the body has a key that is not acceptable'
-    }
-    const problem = problemIn(value, depth + 1)
+    const problem = keyProblem(key, value) ?? problemIn(value, depth + 1)
     if (problem !== null) return problem
   }
   return null
+}
+
+function keyProblem(key: string, value: unknown): string | null {
+  if (!isStorable(key)) return UNSTORABLE
+  const reaches = key === '__proto__' || (key === 'constructor' && hasPrototype(value))
+  return reaches ? 'the body has a key that is not acceptable' : null
 }
 
 function hasPrototype(value: unknown): boolean {
