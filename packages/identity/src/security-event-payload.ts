@@ -76,22 +76,29 @@ export interface SecurityEventPayload {
 }
 
 /** What the token says happened, and to whom; `null` when that is not what CAEP or SSF describe. */
-export function readSecurityEvent(
-  claims: z.output<typeof securityEventClaims>,
-): SecurityEventPayload | null {
-  const [entry, ...others] = Object.entries(claims.events)
+export function readSecurityEvent({
+  events,
+  sub_id: subjectId,
+}: z.output<typeof securityEventClaims>): SecurityEventPayload | null {
+  const [entry, ...others] = Object.entries(events)
   // RFC 8417 allows several aspects of one event, CAEP does not.
   if (!entry || others.length > 0) return null
   const [type, payload] = entry
-  const occurrence = OCCURRENCES.get(type)?.safeParse(payload)
-  if (occurrence && !occurrence.success) return null
-  const happened = occurrence?.data ?? { event: 'other' as const }
-  const isAboutSomebody = happened.event !== 'other' && happened.event !== 'verification'
-  const subject = isAboutSomebody ? subjectSchema.safeParse(claims.sub_id) : null
-  if (subject && !subject.success) return null
-  return {
-    occurrence: happened,
-    subject: subject?.data ?? null,
-    timestamp: payload.event_timestamp ?? null,
-  }
+  const occurrence = occurrenceOf(type, payload)
+  if (!occurrence) return null
+  const timestamp = payload.event_timestamp ?? null
+  if (!isAboutSomebody(occurrence)) return { occurrence, subject: null, timestamp }
+  const subject = subjectSchema.safeParse(subjectId)
+  return subject.success ? { occurrence, subject: subject.data, timestamp } : null
+}
+
+function occurrenceOf(type: string, payload: unknown): SecurityOccurrence | null {
+  const schema = OCCURRENCES.get(type)
+  if (!schema) return { event: 'other' }
+  return schema.safeParse(payload).data ?? null
+}
+
+/** Who else is meant is of no interest where nothing follows. */
+function isAboutSomebody({ event }: SecurityOccurrence): boolean {
+  return event !== 'other' && event !== 'verification'
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import {
   makeReceiveSecurityEvent,
   MayflyError,
-  type ContainInput,
+  type Contain,
   type Issuer,
   type NewFreeze,
   type SecurityEvent,
@@ -30,11 +30,11 @@ const issuer: Issuer = {
   requiredClaims: {},
 }
 const ci: Issuer = { ...issuer, name: 'ci', tokenClass: 'workload', issuer: 'https://ci.example' }
-const { issuer: _none, ...spiffe } = ci
 const laptops: Issuer = {
-  ...spiffe,
+  ...ci,
   name: 'laptops',
   type: 'spiffe',
+  issuer: 'https://spire.example',
   trustDomain: 'acme.example',
 }
 
@@ -65,7 +65,7 @@ interface WorldOptions {
 
 function world(options: WorldOptions = {}) {
   const diary: string[] = []
-  const contained: ContainInput[] = []
+  const contained: Parameters<Contain>[0][] = []
   const frozen: NewFreeze[] = []
   const nothing = new MayflyError('selector_matches_nothing', 'nothing')
   const receive = makeReceiveSecurityEvent({

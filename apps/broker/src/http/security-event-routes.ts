@@ -90,7 +90,11 @@ function refuse(res: Response, err: DeliveryError): void {
   res.status(400).set('content-language', 'en').json({ err, description: DESCRIPTIONS[err] })
 }
 
-const readText = express.text({ limit: LIMIT_BYTES, type: () => true, inflate: false })
+const readText: RequestHandler = express.text({
+  limit: LIMIT_BYTES,
+  type: () => true,
+  inflate: false,
+})
 
 const readToken: RequestHandler = (req, res, next) => {
   if (!/^application\/secevent\+jwt\s*(;|$)/i.test(req.get('content-type') ?? '')) {
