@@ -1,11 +1,16 @@
 import { apply } from './commands/apply.ts'
 import type { Command } from './command.ts'
+import { contain } from './commands/contain.ts'
+import { freeze } from './commands/freeze.ts'
+import { freezes } from './commands/freezes.ts'
 import { leak } from './commands/leak.ts'
 import { lease } from './commands/lease.ts'
 import { leases } from './commands/leases.ts'
 import { run } from './commands/run.ts'
 import { taskClose } from './commands/task-close.ts'
 import { taskOpen } from './commands/task-open.ts'
+import { unfreeze } from './commands/unfreeze.ts'
+import { watch } from './commands/watch.ts'
 import { failureOf } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
@@ -17,7 +22,12 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['task close', taskClose],
   ['lease', lease],
   ['leases', leases],
+  ['watch', watch],
   ['leak', leak],
+  ['contain', contain],
+  ['freeze', freeze],
+  ['unfreeze', unfreeze],
+  ['freezes', freezes],
   ['apply', apply],
 ])
 

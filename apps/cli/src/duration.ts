@@ -9,3 +9,8 @@ export function parseDuration(text: string): number {
   if (seconds > 0) return seconds
   throw new UsageError(`"${text}" is not a duration: write 90s, 10m or 1h`)
 }
+
+/** The instant after a duration from now, as the API wants it. */
+export function instantAfter(duration: string): string {
+  return new Date(Date.now() + parseDuration(duration) * 1000).toISOString()
+}

@@ -1,7 +1,7 @@
 import type { LeaseBody } from '@mayfly/protocol'
-import Table from 'cli-table3'
 import { createColors } from 'picocolors'
 
+import { plainTable } from './plain-table.ts'
 import { printable } from './printable.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -14,13 +14,9 @@ export function colorsFor({ env, stdout }: Terminal): Colors {
 
 /** Leases as a table. Without colours it is plain text, which greps. */
 export function leaseTable(leases: readonly LeaseBody[], colors: Colors): string {
-  const table = new Table({
-    head: ['LEASE', 'STATE', 'TEMPLATE', 'TARGETS', 'AGENT', 'ENDS', 'NOTE'],
-    chars: NO_LINES,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-  })
-  for (const lease of leases) {
-    table.push([
+  return plainTable(
+    ['LEASE', 'STATE', 'TEMPLATE', 'TARGETS', 'AGENT', 'ENDS', 'NOTE'],
+    leases.map((lease) => [
       lease.id,
       colorOf(lease.state, colors)(lease.state),
       printable(lease.template),
@@ -28,20 +24,9 @@ export function leaseTable(leases: readonly LeaseBody[], colors: Colors): string
       printable(lease.agent),
       lease.endedAt ?? lease.expiresAt,
       noteOf(lease),
-    ])
-  }
-  return `${table.toString()}\n`
+    ]),
+  )
 }
-
-const NO_LINES = Object.fromEntries(
-  [
-    'top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right',
-    'left left-mid mid mid-mid right right-mid middle',
-  ]
-    .join(' ')
-    .split(' ')
-    .map((name) => [name, '']),
-)
 
 function noteOf(lease: LeaseBody): string {
   if (lease.irrevocable) return printable(`cannot be revoked: ${lease.irrevocable.reason}`)
