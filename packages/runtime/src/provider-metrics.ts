@@ -45,8 +45,8 @@ export function makeMeteredProviders(
           metered(provider.name, 'mint', () => prepared.mint(request, signal)),
       }
     },
-    revoke: (handle, signal) =>
-      metered(provider.name, 'revoke', () => provider.revoke(handle, signal)),
+    revoke: (handle, signal, now) =>
+      metered(provider.name, 'revoke', () => provider.revoke(handle, signal, now)),
     verifyDead: (handle, sent, signal) =>
       metered(provider.name, 'verify', () => provider.verifyDead(handle, sent, signal)),
   })
