@@ -2,10 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { makeRevocationQueue } from '@mayfly/queue'
 
+import type { ChaosStack } from '../chaos-stack.ts'
 import { CREDENTIALS_OF_ALL, ERRAND_NAMES, issueAll, mustIssueAll, openTask } from '../drive.ts'
 import { flushRedis } from '../flush-redis.ts'
+import { askStandins } from '../invariant.ts'
 import type { Row, Stage } from '../row.ts'
-import { LONG_TTL_SECONDS, SHORT_TTL_SECONDS } from '../settings.ts'
+import { boundMs, LONG_TTL_SECONDS, SHORT_TTL_SECONDS } from '../settings.ts'
 
 const issues = CREDENTIALS_OF_ALL
 
@@ -153,13 +155,14 @@ async function duplicates(stage: Stage): Promise<void> {
     stage.mark()
     const now = Date.now()
     const instants = [0, 1, 2, 150, 300].map((ms) => new Date(now + ms))
-    await Promise.all(
+    // On a busy machine some come too late to be set; those that are set are enough.
+    await Promise.allSettled(
       leases.flatMap(({ lease }) => instants.map((at) => queue.schedule(lease.id, at))),
     )
     // The alarms of the leases' own ends stay where they are, ten minutes away.
     await stage.until('nobody has anything left to do', async () => {
-      const { waiting, active } = await queue.depth()
-      return waiting + active === 0
+      const depth = await queue.depth().catch(() => null)
+      return depth !== null && depth.waiting + depth.active === 0
     })
   } finally {
     await queue.close()
@@ -173,18 +176,25 @@ async function wrongClock(stage: Stage, minutes: number): Promise<void> {
   await stack.worker.replace({ CLOCK_SHIFT_MS: String(minutes * 60_000) })
   try {
     const task = await openTask(stack)
-    await mustIssueAll(stack, task, 120)
+    await mustIssueAll(stack, task, 200)
     await stack.client.closeTask(task.task.id, { token: task.taskToken })
     stage.mark()
-    await stage.until('dead at every provider', () => {
-      const { github, aws, vault } = stack.standins
-      const fresh = [...aws.live(), ...vault.live(), ...github.live()].filter(
-        ({ issuedAt }) => issuedAt >= new Date(task.task.openedAt),
-      )
-      return fresh.length === 0
-    })
+    await untilDead(stack, new Date(task.task.openedAt))
   } finally {
     await stack.worker.replace()
+  }
+}
+
+/** By this worker, and none that comes after it. */
+async function untilDead(stack: ChaosStack, from: Date): Promise<void> {
+  const working = (): readonly string[] =>
+    askStandins(stack)
+      .filter(({ live, issuedAt }) => live && issuedAt >= from)
+      .map(({ provider }) => provider)
+  const deadline = Date.now() + boundMs(stack.startMs)
+  while (working().length > 0) {
+    if (Date.now() > deadline) throw new Error(`still works: ${working().join(', ')}`)
+    await pause(100)
   }
 }
 
