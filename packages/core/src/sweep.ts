@@ -46,7 +46,7 @@ interface Counts {
  */
 export function makeSweep(deps: SweepDeps): Sweep {
   const lanes = makeLanes(deps.concurrency)
-  let counts: Counts = { revoked: 0, retried: 0 }
+  const counts: Counts = { revoked: 0, retried: 0 }
 
   return async (signal) => {
     if (!signal.aborted) {
@@ -60,7 +60,7 @@ export function makeSweep(deps: SweepDeps): Sweep {
     if (signal.aborted) await lanes.drained()
     else if (unhurried) await Promise.race([lanes.drained(), deps.patience()])
     const result = { tasksClosed: closed, ...counts }
-    counts = { revoked: 0, retried: 0 }
+    Object.assign(counts, { revoked: 0, retried: 0 })
     return { ...result, more: !signal.aborted && (full || lanes.inHand() > 0) }
   }
 }
