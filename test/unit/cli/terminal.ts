@@ -21,7 +21,9 @@ export async function runInMemory(
   })
   const status = await runCli(argv, {
     env,
-    stdin: Readable.from([Buffer.from(more.stdin ?? '')]),
+    stdin: Object.assign(Readable.from([Buffer.from(more.stdin ?? '')]), {
+      isTTY: more.isTTY ?? false,
+    }),
     stdout: output('stdout'),
     stderr: output('stderr'),
     fetch: more.fetch ?? fetch,
