@@ -1,5 +1,6 @@
 import type { Secret } from '@mayfly/core'
-import { endpoint } from '@octokit/endpoint'
+import { RequestError } from '@octokit/request-error'
+import { Octokit } from '@octokit/rest'
 
 /** What came of one request. Bodies are unparsed, and stay inside the provider. */
 export type GithubReply = Answered | Unanswered
@@ -37,19 +38,26 @@ export interface GithubApiOptions {
 /** The version of the API that every GitHub and GitHub Enterprise Server of today still speaks. */
 const API_VERSION = '2022-11-28'
 
+const nothing = (): void => undefined
+// Octokit would log whole requests, their authorization header among them.
+const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+
 /**
- * Asks GitHub and never throws what `fetch` throws. Octokit says what a request looks like; its own
- * sending would cost as much again, log headers, and put them and the body on its errors.
+ * Asks GitHub and never throws what Octokit throws: its errors carry the request with its headers,
+ * and the response with its body.
  */
-export function makeAskGithub({
-  timeoutMs,
-  fetch = globalThis.fetch,
-}: GithubApiOptions): AskGithub {
+export function makeAskGithub({ timeoutMs, fetch }: GithubApiOptions): AskGithub {
+  const octokit = new Octokit({
+    log: SILENT,
+    // A redirect could take the token to another host.
+    request: { log: SILENT, redirect: 'manual', ...(fetch && { fetch }) },
+  })
+
   return async ({ route, apiUrl, bearer, parameters }, signal) => {
     if (isAborted(signal)) return unanswered('aborted', { sent: false })
-    const deadline = startDeadline(timeoutMs, signal)
+    const timeout = AbortSignal.timeout(timeoutMs)
     try {
-      const request = endpoint(route, {
+      const response: Response = await octokit.request(route, {
         ...parameters,
         baseUrl: apiUrl.href.replace(/\/+$/, ''),
         headers: {
@@ -57,51 +65,14 @@ export function makeAskGithub({
           authorization: `Bearer ${bearer.reveal()}`,
           'x-github-api-version': API_VERSION,
         },
+        request: { signal: AbortSignal.any([signal, timeout]) },
       })
-      const body: unknown = request.body
-      const response = await fetch(request.url, {
-        method: request.method,
-        headers: request.headers as Record<string, string>, // none of ours is a number or absent
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        // A redirect could take the token to another host.
-        redirect: 'manual',
-        signal: deadline.signal,
-      })
-      return await answered(response)
+      return answered(response)
     } catch (error) {
-      if (deadline.isOver() || isTimeout(signal)) return unanswered('timeout', { sent: true })
+      if (error instanceof RequestError && error.response) return answered(error.response)
+      if (timeout.aborted || isTimeout(signal)) return unanswered('timeout', { sent: true })
       return isAborted(signal) ? unanswered('aborted', { sent: true }) : brokenConnection(error)
-    } finally {
-      deadline.clear()
     }
-  }
-}
-
-interface Deadline {
-  readonly signal: AbortSignal
-  isOver(): boolean
-  clear(): void
-}
-
-/** By hand: `AbortSignal.any` and `AbortSignal.timeout` cost as much as a fifth of the request. */
-function startDeadline(timeoutMs: number, outer: AbortSignal): Deadline {
-  const inner = new AbortController()
-  let over = false
-  const cut = (): void => {
-    inner.abort(outer.reason)
-  }
-  const timer = setTimeout(() => {
-    over = true
-    inner.abort(new DOMException('took too long', 'TimeoutError'))
-  }, timeoutMs)
-  outer.addEventListener('abort', cut)
-  return {
-    signal: inner.signal,
-    isOver: () => over,
-    clear: () => {
-      clearTimeout(timer)
-      outer.removeEventListener('abort', cut)
-    },
   }
 }
 
@@ -111,18 +82,12 @@ export function requestIdOf({ headers }: Answered): string {
   return /^[0-9A-Za-z:_-]{1,64}$/.test(id) ? id : 'none'
 }
 
-async function answered(response: Response): Promise<Answered> {
-  const { status, headers } = response
-  const text = await response.text()
-  return { answered: true, status, headers: Object.fromEntries(headers), body: jsonOrText(text) }
+interface Response extends Pick<Answered, 'status' | 'headers'> {
+  readonly data: unknown
 }
 
-function jsonOrText(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
+function answered({ status, headers, data }: Response): Answered {
+  return { answered: true, status, headers, body: data }
 }
 
 function unanswered(
