@@ -1,226 +1,153 @@
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { once } from 'node:events'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
-import { redisVersion, startRedis, type RedisServer } from '../support/redis-server.ts'
 import { until } from '../support/until.ts'
-import { ERRAND_NAMES, ERRANDS } from './errands.ts'
-import { findSecrets, type KnownSecret, type Sink } from './find-secrets.ts'
-import { openWorld, type World } from './world.ts'
+import { openWorld, type Started, type World } from './world.ts'
 
-/** Parts of credentials that are there to be seen. */
-const PUBLIC_PARTS = ['username', 'address', 'accessKeyId', 'region', 'expiration']
-
-let redis: RedisServer | null = null
-let world: World
-const secrets: KnownSecret[] = []
-/** What came back where a secret is delivered; everything else must not have it. */
-const deliveries = new Set<string>()
-
-beforeAll(async () => {
-  redis = redisVersion() === null ? null : await startRedis()
-  world = await openWorld({
-    ...(redis ? { redisUrl: redis.url } : {}),
-    environment: { LOG_LEVEL: 'debug', PROVIDER_TIMEOUT_MS: '1000' },
-  })
-  await driveEverything()
-}, 180_000)
-afterAll(async () => {
-  await world.stop()
-  await redis?.stop()
-}, 60_000)
-
-function know(name: string, value: string): string {
-  if (value.length < 12) throw new Error(`${name} is too short to be looked for`)
-  secrets.push({ name, value })
-  return value
-}
-
-function knowRoots(): void {
-  const file = join(dirname(world.stack.logs.broker), 'secrets.json')
-  const roots = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown> // ours
-  for (const [name, value] of Object.entries(roots)) {
-    if (typeof value !== 'string') continue
-    // What makes a PEM or a sealing key secret is its body.
-    const body = value.replace(/^sandbox:/, '').replace(/-----[^-]+-----/g, '')
-    for (const line of body.split('\n').filter((part) => part.length > 20)) know(name, line)
-    know(`${name}, whole`, value)
-  }
-}
-
-/** Every path that a secret takes: issued, used twice, denied, refused, lost, renewed, revoked. */
-async function driveEverything(): Promise<void> {
-  const { tokens, standins } = world.stack
-  knowRoots()
-  const workload = know('workload token', await tokens.githubActions('payments'))
-  const task = await world.openTask({ workload })
-  deliveries.add(task.token)
-  know('task token', task.token)
-  for (const name of ERRAND_NAMES) {
-    const headers = { 'idempotency-key': `key-of-${name}` }
-    const answer = await world.ask(task, { ...ERRANDS[name], ttlSeconds: 60 }, headers)
-    expect(answer.status).toBe(201)
-    const credential = answer.json['credential'] as Record<string, string> // the contract of 201
-    for (const [part, value] of Object.entries(credential))
-      if (!PUBLIC_PARTS.includes(part)) {
-        know(`${name} ${part}`, value)
-        deliveries.add(value)
-      }
-    await world.ask(task, { ...ERRANDS[name], ttlSeconds: 60 }, headers)
-  }
-  await askThroughPostgres()
-  standins.github.faults.next({ kind: 'lost' }, 'mint')
-  await world.ask(task, ERRANDS.github)
-  standins.github.faults.next({ kind: 'wider', permissions: { issues: 'write' } }, 'mint')
-  await world.ask(task, ERRANDS.github)
-  standins.github.faults.next({ kind: 'truncated', characters: 300 }, 'mint')
-  await world.ask(task, ERRANDS.github)
-  for (const { token } of standins.github.issued()) know('GitHub token', token)
-
-  const fresh = know('second workload token', await tokens.githubActions('payments'))
-  const renewed = await world.call('POST', `/v1/tasks/${task.id}/token`, { token: fresh })
-  deliveries.add(know('renewed task token', String(renewed.json['taskToken'])))
-  const replayed = await world.call('POST', '/v1/tasks', {
-    token: fresh,
-    body: { intent: { reason: 'again' }, declarations: [ERRANDS.vault] },
-  })
-  expect(replayed.status).toBe(401)
-  const person = know('operator token', await tokens.person('auditor'))
-  await world.call('POST', '/v1/policy-sets', { token: person, body: { resources: [] } })
-  await world.call('GET', '/v1/leases', { token: person })
-  await world.call('GET', `/v1/leases/${secrets.at(-1)?.value ?? ''}`, { token: task.token })
-  await world.ask(task, { ...ERRANDS.vault, parameters: { team: 'web', secret: 'app' } })
-  await world.call('DELETE', `/v1/tasks/${task.id}/close`, { token: task.token })
-  await world.call('POST', `/v1/tasks/${task.id}/close`, { token: task.token })
-  await until(async () => {
-    const open = await world.sql("SELECT 1 FROM leases WHERE state IN ('active', 'revoking')")
-    return open.length === 0
-  })
-}
-
-/** A broker whose alarms are in PostgreSQL, so that both kinds of queue are looked at. */
-async function askThroughPostgres(): Promise<void> {
-  const { url } = await world.start('broker', { REDIS_URL: '' })
-  const task = await world.openTask()
-  deliveries.add(know('task token of the other broker', task.token))
-  const body = { ...ERRANDS.vault, ttlSeconds: 2 }
-  const answer = await world.call('POST', '/v1/leases', { token: task.token, body, url })
-  const { token = '' } = answer.json['credential'] as Record<string, string> // the contract of 201
-  deliveries.add(know('vault token of the other broker', token))
-}
-
-/** Every column of every table, of whichever schema: also those that nobody thought of. */
-async function tables(): Promise<readonly Sink[]> {
-  const names = await world.sql(`
-    SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-      WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`)
-  return Promise.all(
-    names.map(async ({ name }) => {
-      const rows = await world.sql(`SELECT to_jsonb(t)::text AS row FROM ${String(name)} t`)
-      return { name: `table ${String(name)}`, text: rows.map(({ row }) => String(row)).join('\n') }
-    }),
-  )
-}
-
-async function redisKeys(): Promise<readonly Sink[]> {
-  if (!redis) return []
-  const client = new Redis(redis.url)
-  try {
-    const keys = await client.keys('*')
-    const dumps = await Promise.all(
-      keys.map(async (key) => ({ name: `Redis ${key}`, text: await redisValue(client, key) })),
-    )
-    return dumps
-  } finally {
-    client.disconnect()
-  }
-}
-
-async function redisValue(client: Redis, key: string): Promise<string> {
-  const read: Record<string, () => Promise<unknown>> = {
-    string: () => client.get(key),
-    hash: () => client.hgetall(key),
-    list: () => client.lrange(key, 0, -1),
-    set: () => client.smembers(key),
-    zset: () => client.zrange(key, 0, -1),
-    stream: () => client.xrange(key, '-', '+'),
-  }
-  const type = await client.type(key)
-  return key + JSON.stringify(await read[type]?.())
-}
-
-async function allSinks(): Promise<readonly Sink[]> {
-  const { logs, url } = world.stack
-  const metrics = await (await fetch(new URL('/metrics', url))).text()
-  const files = Object.entries(logs).map(([name, path]) => ({
-    name: `log of the ${name}`,
-    text: readFileSync(path, 'utf8'),
-  }))
-  const responses = world.exchanges.map(({ route, answer }) => ({
-    name: `answer to ${route}`,
-    text: withoutDelivery(answer.text) + JSON.stringify([...answer.headers]),
-  }))
-  const sinks = [...files, ...responses, { name: '/metrics', text: metrics }]
-  return [...sinks, ...(await tables()), ...(await redisKeys())]
-}
-
-/** The one answer that delivers a secret is looked at without it, and all others as they are. */
-function withoutDelivery(text: string): string {
-  let rest = text
-  for (const secret of deliveries) {
-    if (!rest.includes(`"${secret}"`)) continue
-    rest = rest.replace(`"${secret}"`, '"delivered"')
-    deliveries.delete(secret)
-  }
-  return rest
-}
-
-test('R29 R118 no secret is anywhere but in the answer that delivers it', async () => {
-  const sinks = await allSinks()
-  expect(findSecrets(secrets, sinks)).toEqual([])
-  // Each was delivered once, so each was seen once.
-  expect([...deliveries]).toEqual([])
-  // The sinks are there, and they are full.
-  const names = sinks.filter(({ text }) => text.length > 0).map(({ name }) => name)
-  expect(names).toEqual(
-    expect.arrayContaining([
-      ...['log of the broker', 'log of the worker', '/metrics'],
-      ...['table public.leases', 'table public.audit_events', 'table public.tasks'],
-      ...['table public.decisions', 'table public.token_uses', 'table public.idempotency_keys'],
-    ]),
-  )
-  const queues = redis ? ['table mayfly_queue.', 'Redis {mayfly}'] : ['table mayfly_queue.']
-  for (const queue of queues) expect(names.some((name) => name.startsWith(queue))).toBe(true)
-  expect(new Set(secrets.map(({ name }) => name)).size).toBeGreaterThan(15)
-}, 60_000)
-
-test.each(['vault token', 'aws secretAccessKey', 'database password', 'task token', 'sealingKey'])(
-  'the search does find a %s that is somewhere',
-  async (name) => {
-    const secret = secrets.find((one) => one.name === name)
-    if (!secret) throw new Error(`no ${name} is known`)
-    const { value } = secret
-    const planted = [
-      { value, form: 'as it is' },
-      { value: Buffer.from(`xy${value}z`).toString('base64'), form: 'base64' },
-      { value: Buffer.from(`x${value}yz`).toString('base64'), form: 'base64' },
-      { value: Buffer.from(value).toString('hex').toUpperCase(), form: 'hex' },
-    ]
-    for (const { value: text, form } of planted) {
-      await world.sql('INSERT INTO audit_events (type, data) VALUES ($1, $2)', [
-        'lease.failed',
-        { note: `before ${text} after` },
-      ])
-      const found = findSecrets([secret], await tables())
-      expect(found).toContain(`${name} in table public.audit_events (${form})`)
-      // The log is append-only for everybody but its owner.
-      await world.sql('ALTER TABLE audit_events DISABLE TRIGGER USER')
-      await world.sql("DELETE FROM audit_events WHERE data->>'note' LIKE 'before%'")
-      await world.sql('ALTER TABLE audit_events ENABLE TRIGGER USER')
-      expect(findSecrets([secret], await tables())).toEqual([])
-    }
+const ERRANDS = [
+  {
+    template: 'github-feature-branch',
+    actions: ['repo.read'],
+    parameters: { repository: 'acme/payments' },
   },
-  30_000,
-)
+  {
+    template: 'aws-artifact-deploy',
+    actions: ['infra.change'],
+    parameters: { service: 'payments', build: '1.4.0' },
+  },
+  {
+    template: 'vault-kv-read',
+    actions: ['secret.read'],
+    parameters: { team: 'payments', secret: 'app' },
+  },
+]
+
+/** GitHub, but for revocations when it pretends: it answers them, and lets the token live. */
+async function startPretender() {
+  const state = { pretends: false, behind: null as URL | null }
+  const server = createServer((request, response) => {
+    forward(request, response).catch(() => response.destroy())
+  })
+  async function forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (state.pretends && request.method === 'DELETE') {
+      response.writeHead(204).end()
+      return
+    }
+    const body = await buffer(request)
+    const given = request.headers['content-type']
+    const headers = new Headers({ authorization: request.headers.authorization ?? '' })
+    if (given !== undefined) headers.set('content-type', given)
+    const answer = await fetch(new URL(request.url ?? '/', state.behind ?? undefined), {
+      method: request.method ?? 'GET',
+      headers,
+      ...(body.length > 0 && { body }),
+    })
+    const type = answer.headers.get('content-type')
+    response.writeHead(answer.status, type === null ? {} : { 'content-type': type })
+    response.end(Buffer.from(await answer.arrayBuffer()))
+  }
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return {
+    state,
+    url: `http://127.0.0.1:${String(address.port)}`,
+    async stop() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+describe('the canary, on real processes', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'mayfly-canary-'))
+  const tokenPath = join(directory, 'token')
+  let github: Awaited<ReturnType<typeof startPretender>>
+  let world: World
+  let worker: Started
+  let renewing: NodeJS.Timeout
+
+  /** As a SPIFFE helper would: a file that is always whole, and always fresh. */
+  async function renewToken(): Promise<void> {
+    writeFileSync(`${tokenPath}.new`, await world.stack.tokens.githubActions('payments'))
+    renameSync(`${tokenPath}.new`, tokenPath)
+  }
+
+  async function metrics(): Promise<string> {
+    return (await fetch(new URL('/metrics', worker.url))).text()
+  }
+
+  const up = (template: string, provider: string, value: number): string =>
+    `mayfly_canary_up{template="${template}",provider="${provider}"} ${String(value)}\n`
+
+  beforeAll(async () => {
+    github = await startPretender()
+    world = await openWorld({ environment: { ACME_GITHUB_API_URL: github.url } })
+    github.state.behind = world.stack.standins.github.url
+    await renewToken()
+    renewing = setInterval(() => void renewToken().catch(() => undefined), 250)
+    worker = await world.start('worker', {
+      CANARY_LEASES: JSON.stringify(ERRANDS),
+      CANARY_TOKEN_PATH: tokenPath,
+      CANARY_INTERVAL_SECONDS: '2',
+      CANARY_DEADLINE_SECONDS: '4',
+    })
+  }, 120_000)
+
+  afterAll(async () => {
+    clearInterval(renewing)
+    await world.stop()
+    await github.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  test('is green with every provider, with leases that are like any other', async () => {
+    await until(async () => {
+      const text = await metrics()
+      return [
+        up('github-feature-branch', 'github', 1),
+        up('aws-artifact-deploy', 'aws', 1),
+        up('vault-kv-read', 'vault', 1),
+      ].every((line) => text.includes(line))
+    }, 60_000)
+    const [row] = await world.sql(
+      `SELECT count(DISTINCT t.id)::int AS tasks, count(*)::int AS leases,
+          count(*) FILTER (WHERE l.revocation_proof IS NOT NULL)::int AS proven
+        FROM tasks t JOIN leases l ON l.task_id = t.id
+        WHERE t.intent ->> 'reason' LIKE 'canary:%' AND t.closed_at IS NOT NULL`,
+    )
+    expect(Number(row?.['tasks'])).toBeGreaterThanOrEqual(1)
+    expect(row?.['proven']).toBe(row?.['leases'])
+  }, 90_000)
+
+  test('turns red when GitHub says that a token is revoked and it is not', async () => {
+    github.state.pretends = true
+    await until(
+      async () => (await metrics()).includes(up('github-feature-branch', 'github', 0)),
+      60_000,
+    )
+    const text = await metrics()
+    expect(text).toContain(
+      'mayfly_canary_failures_total{template="github-feature-branch",provider="github",stage="revoke",code="not_revoked"}',
+    )
+    expect(text).toContain(up('vault-kv-read', 'vault', 1))
+
+    github.state.pretends = false
+    await until(
+      async () => (await metrics()).includes(up('github-feature-branch', 'github', 1)),
+      60_000,
+    )
+  }, 150_000)
+
+  test('R118 tells no credential and no id', async () => {
+    expect(await metrics()).not.toMatch(/\b(?:lea|tsk)_|ghs_|hvs\.|ASIA/)
+  })
+})

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import pc from 'picocolors'
 
 import { startActionsTokenService } from './actions-token-service.ts'
+import { canaryEnvironment, startCanaryTokens } from './canary.ts'
 import { startStack } from './stack.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -15,10 +16,12 @@ const stack = await startStack({
   directory,
   port: Number(process.env['PORT'] ?? 8080),
   ...(process.env['REDIS_URL'] ? { redisUrl: process.env['REDIS_URL'] } : {}),
+  environment: canaryEnvironment(directory),
   progress: (step) => {
     write(pc.dim(`starting ${step} …\n`))
   },
 })
+const stopCanaryTokens = startCanaryTokens(directory, stack.tokens)
 const actions = await startActionsTokenService(() => stack.tokens.githubActions('payments'))
 
 const operatorTokenFile = join(directory, 'operator-token')
@@ -56,6 +59,7 @@ async function stop(): Promise<void> {
   if (stopping) return
   stopping = true
   write(pc.dim('\nstopping …\n'))
+  stopCanaryTokens()
   await actions.stop()
   await stack.stop()
 }

@@ -9,12 +9,15 @@ import {
 } from '@mayfly/runtime'
 import type { Levels } from '@mayfly/store'
 
+import { makeCanaryMetrics } from './canary-metrics.ts'
+import type { CanaryFlight } from './fly-canary.ts'
 import { exportLevels } from './level-metrics.ts'
 
 /** What the worker measures of itself, and of the database that all of them share. */
 export interface WorkerMetrics {
   sweep(labels: { readonly result: 'ok' | 'failed' }, seconds: number): void
   webhook(labels: { readonly webhook: string; readonly outcome: string }): void
+  canary(flight: CanaryFlight): void
   /** Counts what becomes of claims. */
   readonly claims: ReturnType<typeof makeMeteredClaims>
   /** Times the calls to providers. */
@@ -71,6 +74,7 @@ export function makeWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
       help: 'Attempts to deliver an event by webhook and outcome',
       labels: ['webhook', 'outcome'],
     }),
+    canary: makeCanaryMetrics(metrics, () => new Date()),
     claims: makeMeteredClaims(metrics),
     providers: makeMeteredProviders(metrics),
     render: () => metrics.render(),

@@ -21,6 +21,7 @@ import { startHealthServer } from './health-server.ts'
 import { makeWorkerMetrics } from './metrics.ts'
 import { startPruning } from './pruning.ts'
 import { makeReadiness } from './readiness.ts'
+import { startCanary } from './start-canary.ts'
 import { startSubscribedProviders } from './subscribed-providers.ts'
 import { startTaking } from './taking.ts'
 import { startWebhooks } from './start-webhooks.ts'
@@ -123,6 +124,8 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   shutdown.add('revocations', () => taking.stop())
   const stopWebhooks = await startWebhooks({ env, store, metrics, clock, report })
   shutdown.add('webhooks', stopWebhooks)
+  const flying = { env, store, providers, providerTimeoutMs: timeoutMs, metrics, clock, report }
+  shutdown.add('canary', startCanary(flying))
   const stopPruning = startPruning(() => store.prune(), report)
   shutdown.add('pruning', stopPruning)
 
@@ -130,10 +133,7 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   const overdue = () => leases.overdue()
   const health = await startHealthServer({
     ...config.health,
-    checks: makeReadiness({
-      ...{ overdue, secondsSincePass, sweepIntervalMs, clock },
-      lagObjectiveSeconds: config.lagObjectiveSeconds,
-    }),
+    checks: makeReadiness({ ...config, overdue, secondsSincePass, clock }),
     metrics: () => metrics.render(),
   })
   shutdown.add('health', () => health.stop())

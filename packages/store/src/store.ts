@@ -18,6 +18,7 @@ import { makeFreezeStore } from './freeze-store.ts'
 import { makeLeaseHistory } from './lease-history.ts'
 import { makeLeaseStore, type PostgresLeaseStore } from './lease-store.ts'
 import { makeLevels, type Levels } from './levels.ts'
+import { makePeekHandle, type PeekHandle } from './peek-handle.ts'
 import { makePolicySetStore, type PolicySetStore } from './policy-set-store.ts'
 import { makeSealer, type SealingKey } from './sealer.ts'
 import { makeSigningKeyStore, type SigningKeyStore } from './signing-key-store.ts'
@@ -46,6 +47,7 @@ export interface Store {
   readonly containments: ContainmentStore
   /** Calls `due` when many leases have become due at once. Misses are possible: sweep as well. */
   subscribeDue(due: () => void): DueSubscription
+  readonly peekHandle: PeekHandle
   /** How things stand, for those who watch: two statements, bounded by what is not over. */
   levels(): Promise<Levels>
   /** Resolves when the database answers. */
@@ -86,6 +88,7 @@ export function openStore(options: StoreOptions): Store {
     freezes: makeFreezeStore(database),
     containments: makeContainmentStore(database),
     subscribeDue: (due) => startDueSubscription(connectionString, due),
+    peekHandle: makePeekHandle(database, sealer),
     levels: makeLevels(database),
     ping: () => ping(database),
     prune: () => prune(database),
