@@ -7,6 +7,7 @@ import { startWorker } from '@mayfly/worker'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { openGithub, scope, type GithubWorld } from '../../contract/github-fixture.ts'
+import { begin, endAll } from '../../support/incident-fixtures.ts'
 import { activationOf, leaseIntent, openTask } from '../../support/lease-fixtures.ts'
 import { startStoreWorld, type StoreWorld } from '../../support/store-world.ts'
 import { until } from '../../support/until.ts'
@@ -134,6 +135,34 @@ describe('the worker', () => {
     await until(async () => (await queue.depth()).delayed === 1)
     expect(works(token)).toBe(true)
     await until(async () => (await stateOf(id)) === 'revoked')
+  })
+
+  test('R92 a containment wakes it at once, long before the next sweep', async () => {
+    const { id, agent, token } = await openLease(600)
+    world.store.leases.delivered(id)
+    worker = await start({ sweepIntervalMs: A_MINUTE_MS })
+    // The first sweep is over, and the session that listens is there.
+    await until(async () => {
+      const [row] = await world.sql(
+        `SELECT count(*)::int AS count FROM pg_stat_activity
+          WHERE application_name = 'mayfly-due' AND datname = current_database()`,
+      )
+      return row?.['count'] === 1
+    })
+    const containment = await begin(world, { agent })
+    await endAll(world, containment)
+    await until(async () => (await stateOf(id)) === 'revoked', 10_000)
+    expect(works(token)).toBe(false)
+    expect(await world.store.containments.find(containment)).toMatchObject({ state: 'finished' })
+  })
+
+  test('R92 goes on with a containment that nobody else is ending', async () => {
+    const { id, agent, token } = await openLease(600)
+    await begin(world, { agent })
+    expect((await world.store.leases.find(id))?.endedAt).toBeNull()
+    worker = await start()
+    await until(async () => (await stateOf(id)) === 'revoked')
+    expect(works(token)).toBe(false)
   })
 
   test('R24 closes a task whose time is over, and ends its leases', async () => {

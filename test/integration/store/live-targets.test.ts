@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+
+import { openTask } from '../../support/lease-fixtures.ts'
+import { startStoreWorld, type StoreWorld } from '../../support/store-world.ts'
+
+// Few live leases among many that are dead, as after some months.
+let world: StoreWorld
+beforeAll(async () => {
+  world = await startStoreWorld()
+  const { id } = await openTask(world.store.tasks)
+  await fill(id, 30_000, 'revoked')
+  await fill(id, 2_000, 'active')
+  await world.sql('VACUUM ANALYZE leases')
+}, 60_000)
+afterAll(() => world.close())
+
+async function fill(taskId: string, count: number, state: string): Promise<void> {
+  const dead = state === 'revoked'
+  await world.sql(
+    `INSERT INTO leases (id, task_id, agent, owner, environment, subject, provider, connection,
+        template, template_version, policy_set_version, decision_id, actions, parameters, scope,
+        targets, requested_ttl_seconds, state, expires_at, credential_expires_at, ended_at,
+        end_reason, revoked_at, revocation_proof, due_at)
+      SELECT 'lea_' || $2 || n, $1, 'a', 'o', 'development', 'ci#s', 'github', 'c', 't', 1, 1, 'dec',
+        '{a}', '{}', '{}', ARRAY['github:org:acme', 'github:repo:acme/r' || n % 500], 600, $2,
+        now() + interval '1 h', now() + interval '1 h', CASE WHEN $3 THEN now() END,
+        CASE WHEN $3 THEN 'holder' END, CASE WHEN $3 THEN now() END, CASE WHEN $3 THEN 'gone' END,
+        CASE WHEN NOT $3 THEN now() + interval '1 h' END
+      FROM generate_series(1, $4::int) n`,
+    [taskId, state, dead, count],
+  )
+}
+
+async function planOf(sql: string): Promise<string> {
+  const rows = await world.sql(`EXPLAIN ${sql}`)
+  return rows.map((row) => String(row['QUERY PLAN'])).join('\n')
+}
+
+test('what can reach a target now is read from the index of live targets', async () => {
+  const plan = await planOf(
+    `SELECT id FROM leases WHERE targets @> ARRAY['github:repo:acme/r7']
+      AND state IN ('pending', 'active', 'revoking', 'revocation_failed')
+      AND credential_expires_at > now() ORDER BY id DESC LIMIT 100`,
+  )
+  expect(plan).toContain('leases_targets_idx')
+  expect(plan).not.toContain('Seq Scan')
+})
+
+test.each([
+  ['{"repository": "acme/r7"}', /leases_targets_idx|leases_due_at_idx/],
+  ['{"agent": "a", "provider": "github"}', /leases_due_at_idx/],
+  ['{"everything": true}', /leases_due_at_idx/],
+])('the selector %s never reads what is dead', async (selector, index) => {
+  const plan = await planOf(
+    `SELECT id FROM leases WHERE due_at IS NOT NULL
+      AND selector_matches('${selector}'::jsonb, leases)`,
+  )
+  expect(plan).toMatch(index)
+  expect(plan).not.toContain('Seq Scan')
+  // Put in place of the call, and with all that the selector does not ask for left out.
+  expect(plan).not.toContain('selector_matches')
+  expect(plan).not.toContain('vault')
+})
