@@ -19,12 +19,12 @@ test('a metered provider is told everything that it is told without the meter', 
     },
   }
   const metered = makeMeteredProviders(makeMetrics())
-  const { revoke, verifyDead } = await metered({ get: () => Promise.resolve(provider) }).get('a', 1)
+  const seen = await metered({ get: () => Promise.resolve(provider) }).get('aws-acme', 1)
   const [handle, { signal }] = [new Secret('handle'), new AbortController()]
   const now = new Date('2026-11-23T12:00:00Z')
   const sent = { leaseId: 'lea_1', sentAt: now, now }
-  await revoke(handle, signal, now)
-  await verifyDead(handle, sent, signal)
+  await seen.revoke(handle, signal, now)
+  await seen.verifyDead(handle, sent, signal)
   expect(heard).toEqual([
     [handle, signal, now],
     [handle, sent, signal],
