@@ -112,6 +112,7 @@ async function startParts(
     PUBLIC_URL: brokerUrl.origin,
     BOOTSTRAP_POLICIES: POLICIES,
     RATE_LIMIT_PER_MINUTE: '1000000000',
+    RATE_LIMIT_PER_MINUTE_PER_CALLER: '1000000000',
   })
   const client = makeClient({ baseUrl: brokerUrl })
 

@@ -133,6 +133,7 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     newRequestId: () => newId('req'),
     trustProxy: config.trustProxy,
     requestsPerMinute: config.requestsPerMinute,
+    requestsPerMinutePerCaller: config.requestsPerMinutePerCaller,
   })
   const server = await listen(app, config, closing)
   shutdown.add('http', () => server.stop())

@@ -32,6 +32,7 @@ const variables = z.object({
     .regex(/^(?:false|[1-9]|[0-9a-f.:/]+(?:, *[0-9a-f.:/]+)*)$/i, 'must be hops or addresses')
     .default('false'),
   RATE_LIMIT_PER_MINUTE: countVariable.default(6_000),
+  RATE_LIMIT_PER_MINUTE_PER_CALLER: countVariable.default(3_000),
   LEASE_TTL_CEILING_SECONDS: countVariable.max(43_200).default(3_600),
   TASK_TTL_DEFAULT_SECONDS: countVariable.default(3_600),
   TASK_TTL_CEILING_SECONDS: countVariable.default(28_800),
@@ -58,6 +59,7 @@ export interface BrokerConfig {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   readonly trustProxy: false | number | readonly string[]
   readonly requestsPerMinute: number
+  readonly requestsPerMinutePerCaller: number
   readonly leaseTtlCeilingSeconds: number
   readonly taskTtlDefaultSeconds: number
   readonly taskTtlCeilingSeconds: number
@@ -89,6 +91,7 @@ export function loadConfig(env: Environment): BrokerConfig {
     tls,
     trustProxy: trustProxyOf(read.TRUST_PROXY),
     requestsPerMinute: read.RATE_LIMIT_PER_MINUTE,
+    requestsPerMinutePerCaller: read.RATE_LIMIT_PER_MINUTE_PER_CALLER,
     leaseTtlCeilingSeconds: read.LEASE_TTL_CEILING_SECONDS,
     taskTtlDefaultSeconds: read.TASK_TTL_DEFAULT_SECONDS,
     taskTtlCeilingSeconds: read.TASK_TTL_CEILING_SECONDS,

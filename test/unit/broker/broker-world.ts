@@ -171,6 +171,7 @@ export async function brokerWorld(overrides: Partial<AppDeps> = {}): Promise<Bro
     newRequestId: () => makeIds()('req'),
     trustProxy: false,
     requestsPerMinute: 10_000,
+    requestsPerMinutePerCaller: 10_000,
     openApi: makeOpenApi({ serverUrl: 'https://broker.example', version: '0' }),
     checks: () => Promise.resolve({ database: 'ok', policySet: 'ok' }),
     policies: { current: () => policySet },

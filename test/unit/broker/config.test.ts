@@ -29,6 +29,7 @@ describe('the configuration of the broker', () => {
       tls: null,
       trustProxy: false,
       requestsPerMinute: 6000,
+      requestsPerMinutePerCaller: 3000,
       leaseTtlCeilingSeconds: 3600,
       providerTimeoutMs: 10_000,
       logLevel: 'info',

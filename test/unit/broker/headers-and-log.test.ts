@@ -65,6 +65,26 @@ describe('headers', () => {
     expect((await get('/healthz')).status).toBe(200)
   })
 
+  test('R115 one agent is slowed down over all its tasks, and others are not', async () => {
+    const world = await brokerWorld({
+      requestsPerMinutePerCaller: 2,
+      verifiers: {
+        workload: () => Promise.reject(new Error('not asked')),
+        operator: () => Promise.reject(new Error('not asked')),
+        task: (token) => {
+          const [agent = '', taskId = ''] = token.split('.')
+          return Promise.resolve({ kind: 'task', taskId, agent })
+        },
+      },
+    })
+    const statusFor = async (token: string): Promise<number> =>
+      (await request(world.server).get('/v1/leases/lea_1').set(bearer(token))).status
+    const first = [await statusFor('codex.tsk_1'), await statusFor('codex.tsk_2')]
+    expect(first).not.toContain(429)
+    expect(await statusFor('codex.tsk_3')).toBe(429)
+    expect(await statusFor('claude.tsk_4')).not.toBe(429)
+  })
+
   test('forwarded addresses count only where a proxy is trusted', async () => {
     const world = await brokerWorld({ requestsPerMinute: 1, trustProxy: 1 })
     const from = (address: string): request.Test =>

@@ -2,6 +2,7 @@ import { MayflyError, type OperatorRole } from '@mayfly/core'
 import { refusalOf } from '@mayfly/identity'
 import type { RequestHandler, Response } from 'express'
 
+import { limitCaller } from './limit-rate.ts'
 import { contextOf, type Caller } from './request-context.ts'
 
 /** Verifies one class of tokens. Each throws `unauthenticated` for tokens of another class. */
@@ -15,6 +16,8 @@ export interface AuthenticateDeps {
   readonly verifiers: Verifiers
   /** Records a token that was presented and refused. Must not throw. */
   readonly refused: (error: MayflyError, requestId: string) => void
+  /** For one agent or person on this broker, over all its addresses and tasks (R115). */
+  readonly requestsPerMinutePerCaller: number
 }
 
 export interface Authenticate {
@@ -33,6 +36,9 @@ export const ANY_ROLE: readonly OperatorRole[] = ['platform', 'approver', 'respo
 /** One class of tokens is refused on the other's routes (R13). */
 export function makeAuthenticate(deps: AuthenticateDeps): Authenticate {
   const { verifiers } = deps
+  const limit = limitCaller(deps.requestsPerMinutePerCaller, (_req, res) =>
+    nameOf(contextOf(res).caller),
+  )
   const operatorWith = async (token: string, roles: readonly OperatorRole[]): Promise<Caller> => {
     const caller = await verifiers.operator(token)
     if (caller.operator.roles.some((role) => roles.includes(role))) return caller
@@ -51,7 +57,7 @@ export function makeAuthenticate(deps: AuthenticateDeps): Authenticate {
         }
         throw error
       }
-      next()
+      await limit(req, res, next)
     }
   }
 
@@ -69,6 +75,19 @@ export function makeAuthenticate(deps: AuthenticateDeps): Authenticate {
           return operatorWith(token, roles)
         }
       }),
+  }
+}
+
+function nameOf(caller: Caller | null): string {
+  switch (caller?.kind) {
+    case 'task':
+      return `agent ${caller.agent}`
+    case 'workload':
+      return `agent ${caller.workload.agent.name}`
+    case 'operator':
+      return `operator ${caller.operator.issuer} ${caller.operator.subject}`
+    case undefined:
+      throw new Error('a caller is limited before it is known')
   }
 }
 
