@@ -57,11 +57,12 @@ type Random = () => number
 
 function anything(random: Random): What {
   const share = random()
-  if (share < 0.62) return work(random)
-  if (share < 0.68) return { kind: 'kill', app: pick(random, ['broker', 'worker']) }
-  if (share < 0.7) return { kind: 'terminate', app: pick(random, ['broker', 'worker']) }
-  if (share < 0.82) return { kind: 'fault', fault: fault(random) }
-  if (share < 0.95) {
+  // A process needs seconds to come back: were it killed more often, no work would ever be done.
+  if (share < 0.8) return work(random)
+  if (share < 0.82) return { kind: 'kill', app: pick(random, ['broker', 'worker']) }
+  if (share < 0.83) return { kind: 'terminate', app: pick(random, ['broker', 'worker']) }
+  if (share < 0.89) return { kind: 'fault', fault: fault(random) }
+  if (share < 0.97) {
     return {
       kind: 'provider',
       provider: pick(random, ['github', 'aws', 'vault']),
@@ -69,9 +70,9 @@ function anything(random: Random): What {
       how: pick(random, ['lost', 'hang', 'status']),
     }
   }
-  if (share < 0.97) return { kind: 'flush' }
+  if (share < 0.98) return { kind: 'flush' }
   const awayMs = between(random, 0, 3_000)
-  return share < 0.985 ? { kind: 'redis', awayMs } : { kind: 'postgres', awayMs }
+  return share < 0.99 ? { kind: 'redis', awayMs } : { kind: 'postgres', awayMs }
 }
 
 function work(random: Random): What {
