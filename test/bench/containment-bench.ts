@@ -24,7 +24,7 @@ const [live = 10_000, ended = 1_000_000] = process.argv.slice(2).map(Number)
 
 const directory = mkdtempSync(join(tmpdir(), 'mayfly-containment-'))
 const postgres = await startEmbeddedPostgres({ dataDirectory: join(directory, 'postgres') })
-const connectionString = await postgres.connectionString()
+const connectionString = postgres.connectionString()
 await applyMigrations(connectionString)
 const client = new pg.Client({ connectionString })
 await client.connect()

@@ -194,7 +194,7 @@ describe('nothing escapes', () => {
         const { leases } = index % 2 === 0 ? world.store : other
         const lease = await leases.open(leaseIntent(task))
         opened += 1
-        await theProviderAnswers(index % 40)
+        await theProviderAnswers((index % 40) * 10)
         return leases.activate(activationOf(lease))
       })
       const results = Promise.allSettled(mints)

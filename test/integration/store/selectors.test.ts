@@ -82,43 +82,46 @@ const selector: fc.Arbitrary<Selector> = fc
 
 const LEVELS = ['read', 'write', 'admin']
 
-/** What a selector means, told a second time and in other words. */
+const is = (name: 'agent' | 'owner' | 'environment' | 'issuer' | 'template' | 'provider') =>
+  function compares(asked: string, l: Facts): boolean {
+    return l[name] === asked
+  }
+
+const paths = (l: Facts): readonly string[] =>
+  l.targets.filter((text) => text.startsWith('vault:path:')).map((text) => text.slice(11))
+
+/** What each field means, told a second time and in other words. */
+const MEANINGS: Readonly<Record<string, (asked: string, l: Facts) => boolean>> = {
+  agent: is('agent'),
+  owner: is('owner'),
+  environment: is('environment'),
+  issuer: is('issuer'),
+  template: is('template'),
+  provider: is('provider'),
+  subject: (asked, l) => asked === `${l.issuer}#s`,
+  templateVersion: (asked, l) => asked === String(l.version),
+  repository: (asked, l) =>
+    ['github', 'resource'].some((by) => l.targets.includes(`${by}:repo:${asked}`)),
+  organisation: (asked, l) => l.targets.includes(`github:org:${asked}`),
+  permission(asked, l) {
+    const [name = '', level = ''] = asked.split(':')
+    const enough = LEVELS.slice(LEVELS.indexOf(level))
+    return enough.some((each) => l.targets.includes(`github:permission:${name}:${each}`))
+  },
+  awsAccount: (asked, l) => l.targets.includes(`aws:account:${asked}`),
+  awsRole: (asked, l) => l.targets.includes(`aws:role:${asked}`),
+  vaultPath: (asked, l) =>
+    paths(l).some((path) => {
+      const prefix = path.endsWith('/*') ? path.slice(0, -1) : null
+      const covers = prefix !== null && asked.startsWith(prefix)
+      return path === asked || path.startsWith(`${asked}/`) || covers
+    }),
+  createdAfter: (asked) => asked < '2050',
+  createdBefore: (asked) => asked > '2050',
+}
+
 function shouldMatch(s: Selector, l: Facts): boolean {
-  const has = (text: string): boolean => l.targets.includes(text)
-  const [permission, level = ''] = s.permission?.split(':') ?? []
-  const paths = l.targets.filter((text) => text.startsWith('vault:path:')).map((t) => t.slice(11))
-  const { vaultPath = '' } = s
-  return [
-    s.agent === undefined || s.agent === l.agent,
-    s.subject === undefined || s.subject === `${l.issuer}#s`,
-    s.owner === undefined || s.owner === l.owner,
-    s.environment === undefined || s.environment === l.environment,
-    s.issuer === undefined || s.issuer === l.issuer,
-    s.template === undefined || s.template === l.template,
-    s.templateVersion === undefined || s.templateVersion === l.version,
-    s.provider === undefined || s.provider === l.provider,
-    s.repository === undefined ||
-      has(`github:repo:${s.repository}`) ||
-      has(`resource:repo:${s.repository}`),
-    s.organisation === undefined || has(`github:org:${s.organisation}`),
-    permission === undefined ||
-      LEVELS.slice(LEVELS.indexOf(level)).some((each) =>
-        has(`github:permission:${permission}:${each}`),
-      ),
-    s.awsAccount === undefined || has(`aws:account:${s.awsAccount}`),
-    s.awsRole === undefined || has(`aws:role:${s.awsRole}`),
-    s.vaultPath === undefined ||
-      paths.some((path) => {
-        const prefix = path.endsWith('/*') ? path.slice(0, -1) : null
-        return (
-          path === vaultPath ||
-          path.startsWith(`${vaultPath}/`) ||
-          (prefix !== null && vaultPath.startsWith(prefix))
-        )
-      }),
-    s.createdAfter === undefined || s.createdAfter < '2050',
-    s.createdBefore === undefined || s.createdBefore > '2050',
-  ].every(Boolean)
+  return Object.entries(s).every(([field, asked]) => MEANINGS[field]?.(String(asked), l) === true)
 }
 
 async function intentOf(l: Facts, lifted: boolean) {
@@ -144,7 +147,7 @@ test('R92 a preview finds what a selector means, and a freeze refuses just that'
       await world.store.freezes.create({ id, selector: asked, ...by })
       const minted = await openLease(world, await intentOf(l, true)).then(
         () => 'opened',
-        ({ code }: { code: string }) => code,
+        (error: unknown) => (error as { code: string }).code,
       )
       await world.store.freezes.lift(id, { by: 'people#r', reason: 'done' })
       expect([asked, minted]).toEqual([asked, expected ? 'frozen' : 'opened'])
