@@ -34,6 +34,7 @@ const store = openStore({ connectionString, sealingKeys: [key], maxConnections: 
 try {
   await fill(store)
   await measure('preview', () => store.containments.preview({ organisation: 'acme' }, 10_000))
+  await reach(store)
   await contain(store)
   await sweepAlone(store)
 } finally {
@@ -71,6 +72,27 @@ async function insert(taskId: string, count: number, state: string): Promise<voi
         LATERAL (SELECT (ARRAY['github', 'aws', 'vault'])[1 + n % 3] AS p) x`,
     [taskId, state, dead, `${freshId('lea')}x`, count],
   )
+}
+
+/** "What can still reach this repository?", in both forms. */
+async function reach({ leases, containments }: Store): Promise<void> {
+  const forms = {
+    'by target': (n: number) =>
+      leases.list({ live: true, target: `github:repo:acme/r${String(n)}`, limit: 100 }),
+    'by selector': (n: number) => containments.preview({ repository: `acme/r${String(n)}` }, 100),
+  }
+  for (const [name, ask] of Object.entries(forms)) {
+    const times: number[] = []
+    for (let n = 0; n < 500; n += 1) {
+      const startedAt = performance.now()
+      await ask(n)
+      times.push(performance.now() - startedAt)
+    }
+    times.sort((one, other) => one - other)
+    console.log(
+      `what can reach a repository, ${name}: p50 ${(times[250] ?? 0).toFixed(1)} ms, p99 ${(times[495] ?? 0).toFixed(1)} ms`,
+    )
+  }
 }
 
 async function contain({ containments, freezes }: Store): Promise<void> {

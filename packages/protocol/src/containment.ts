@@ -5,7 +5,7 @@ import { leaseSchema } from './lease.ts'
 import { freezeId } from './freeze.ts'
 import { selectorSchema, shownSelector } from './selector.ts'
 
-export const containmentId = z.string().regex(/^cnt_[0-9A-Za-z]{1,60}$/)
+const containmentId = z.string().regex(/^cnt_[0-9A-Za-z]{1,60}$/)
 
 export const containRequest = z.strictObject({
   selector: selectorSchema,
@@ -23,7 +23,7 @@ export type ContainRequest = z.input<typeof containRequest>
 const count = z.int()
 
 /** What became of one lease. */
-export const containedState = z.enum([
+const containedState = z.enum([
   'queued',
   'propagating',
   'failed',
