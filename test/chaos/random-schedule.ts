@@ -86,7 +86,7 @@ function work(random: Random): What {
 }
 
 function fault(random: Random): Omit<Fault, 'id'> {
-  const app = pick(random, ['broker', 'worker'])
+  const app = pick<'broker' | 'worker'>(random, ['broker', 'worker'])
   const point = `${pick(random, STEPS)}:${pick(random, ['before', 'after'])}`
   const share = random()
   if (share < 0.4) return { app, point, action: { kind: 'kill', arrivals: 1 } }
