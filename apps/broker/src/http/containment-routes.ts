@@ -74,7 +74,10 @@ export function containmentRoutes(deps: ContainmentRoutesDeps, authenticate: Aut
 
   router.get(`${one}/events`, routed, mayRead, async (req, res) => {
     const { id } = await find(deps, req)
-    await streamContainment(res, { find: () => containments.find(id), closing: deps.closing.signal })
+    await streamContainment(res, {
+      find: () => containments.find(id),
+      closing: deps.closing.signal,
+    })
   })
 
   router.post(`${one}/cancel`, routed, mayAct, async (req, res) => {
