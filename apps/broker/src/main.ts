@@ -1,4 +1,4 @@
-import { ConfigurationError, makeLogger } from '@mayfly/runtime'
+import { ConfigurationError, makeLogger, startTracing } from '@mayfly/runtime'
 
 import { startBroker } from './broker.ts'
 import { loadConfig } from './config.ts'
@@ -6,9 +6,18 @@ import { spareWasmCalls } from './spare-wasm-calls.ts'
 
 spareWasmCalls()
 try {
-  const broker = await startBroker(loadConfig(process.env))
+  const config = loadConfig(process.env)
+  const stopTracing = await startTracing({ name: 'mayfly-broker', env: process.env })
+  const broker = await startBroker(config)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => void broker.stop())
+    process.once(
+      signal,
+      () =>
+        void broker
+          .stop()
+          .then(stopTracing)
+          .catch(() => undefined),
+    )
   }
 } catch (error) {
   // A wrong configuration is answered in plain words; everything else through the redacting log.

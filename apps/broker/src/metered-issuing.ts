@@ -1,16 +1,23 @@
-import { MayflyError, type CredentialProvider, type makeIssueLease } from '@mayfly/core'
+import {
+  MayflyError,
+  type CredentialProvider,
+  type Lease,
+  type LeaseIntent,
+  type makeIssueLease,
+} from '@mayfly/core'
+import { inSpan, inSpanSync, markLease } from '@mayfly/runtime'
 
 import type { BrokerMetrics, MintStage } from './metrics.ts'
 
 type IssueLeaseDeps = Parameters<typeof makeIssueLease>[0]
 
-/** The same dependencies, each timed where issuing a lease spends its time, and outcomes counted. */
+/** The same dependencies, each timed and traced where issuing a lease spends its time, and outcomes counted. */
 export function meteredIssuing(deps: IssueLeaseDeps, metrics: BrokerMetrics): IssueLeaseDeps {
   return {
     ...deps,
     decide(question) {
       const startedAt = performance.now()
-      const decision = deps.decide(question)
+      const decision = inSpanSync({ name: 'lease.decide' }, () => deps.decide(question))
       metrics.mintStage({ stage: 'decide' }, secondsSince(startedAt))
       if (!decision.allowed) {
         const known = question.policySet.templates.has(decision.template)
@@ -44,15 +51,27 @@ function meteredLeases(
 ): Pick<IssueLeaseDeps['leases'], 'open' | 'activate'> {
   return {
     open: (intent) =>
-      observed(timed(metrics, 'store', leases.open(intent)), (result) => {
-        const code = result === 'ok' ? 'allowed' : result
-        metrics.decision({ template: intent.decision.template, code })
-      }),
+      observed(
+        timed(metrics, 'store', () => opened(leases, intent)),
+        (result) => {
+          const code = result === 'ok' ? 'allowed' : result
+          metrics.decision({ template: intent.decision.template, code })
+        },
+      ),
     activate: (activation) =>
-      observed(timed(metrics, 'activate', leases.activate(activation)), (result) => {
-        metrics.mint({ provider: activation.provider, result })
-      }),
+      observed(
+        timed(metrics, 'activate', () => leases.activate(activation)),
+        (result) => {
+          metrics.mint({ provider: activation.provider, result })
+        },
+      ),
   }
+}
+
+async function opened(leases: IssueLeaseDeps['leases'], intent: LeaseIntent): Promise<Lease> {
+  const lease = await leases.open(intent)
+  markLease(lease.id, 'lease.opened')
+  return lease
 }
 
 function meteredProviders(
@@ -66,10 +85,13 @@ function meteredProviders(
       return {
         ...prepared,
         mint: (request, signal) =>
-          observed(timed(metrics, 'provider', prepared.mint(request, signal)), (result) => {
-            // One that came back is counted once it is active.
-            if (result !== 'ok') metrics.mint({ provider: provider.name, result })
-          }),
+          observed(
+            timed(metrics, 'provider', () => prepared.mint(request, signal)),
+            (result) => {
+              // One that came back is counted once it is active.
+              if (result !== 'ok') metrics.mint({ provider: provider.name, result })
+            },
+          ),
       }
     },
   })
@@ -83,11 +105,11 @@ function secondsSince(startedAt: number): number {
 async function timed<Result>(
   metrics: BrokerMetrics,
   stage: MintStage,
-  work: Promise<Result>,
+  work: () => Promise<Result>,
 ): Promise<Result> {
   const startedAt = performance.now()
   try {
-    return await work
+    return await inSpan({ name: `lease.${stage}` }, work)
   } finally {
     metrics.mintStage({ stage }, secondsSince(startedAt))
   }

@@ -22,8 +22,10 @@ import {
   type Report,
   type ReportLeak,
   type RevocationQueue,
+  type RevokeLease,
   type Task,
 } from '@mayfly/core'
+import { inSpan } from '@mayfly/runtime'
 import type { Store } from '@mayfly/store'
 
 import type { BrokerConfig } from './config.ts'
@@ -63,13 +65,15 @@ export function makeUseCases(deps: UseCasesDeps): UseCases {
   const { times } = config
   const providerSignal = (): AbortSignal => AbortSignal.timeout(config.providerTimeoutMs)
 
-  const revoke = makeRevokeLease({
+  const revokeLease = makeRevokeLease({
     leases: store.leases,
     providers,
     clock,
     retry: { baseSeconds: 2, capSeconds: times.retryCapSeconds, random: Math.random },
     visibilitySeconds: times.visibilitySeconds,
   })
+  const revoke: RevokeLease = (leaseId, signal) =>
+    inSpan({ name: 'lease.revoke', linkedLease: leaseId }, () => revokeLease(leaseId, signal))
   const endLease = makeEndLease({ leases: store.leases, queue, revoke, report })
   const issuing = {
     policies,

@@ -1,10 +1,4 @@
-import {
-  makeRevokeClaimed,
-  makeRevokeLease,
-  type Providers,
-  type RevokeClaimed,
-  type RevokeLease,
-} from '@mayfly/core'
+import type { Providers } from '@mayfly/core'
 import { makeRevocationQueue, type ConnectedRevocationQueue } from '@mayfly/queue'
 import {
   makeLogger,
@@ -21,11 +15,11 @@ import { startHealthServer } from './health-server.ts'
 import { makeWorkerMetrics } from './metrics.ts'
 import { startPruning } from './pruning.ts'
 import { makeReadiness } from './readiness.ts'
+import { makeRevokers } from './revokers.ts'
 import { startCanary } from './start-canary.ts'
 import { startSubscribedProviders } from './subscribed-providers.ts'
 import { startTaking } from './taking.ts'
 import { startWebhooks } from './start-webhooks.ts'
-import { withDeadline } from './with-deadline.ts'
 
 export interface Worker {
   /** Where health and metrics are. */
@@ -77,7 +71,7 @@ interface Composition extends Required<WorkerOptions> {
 /** The composition root: the one place where concrete things meet. */
 async function compose({ config, logger, shutdown, decorate }: Composition): Promise<URL> {
   const { concurrency, databaseUrl, env, redisUrl, sweepIntervalMs, sealingKeys } = config
-  const { attemptMs, providerTimeoutMs: timeoutMs, visibilitySeconds } = config
+  const { providerTimeoutMs: timeoutMs, visibilitySeconds } = config
   const report = makeReport(logger)
 
   await applyMigrations(databaseUrl)
@@ -101,18 +95,9 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     failingWebhooks: () => store.webhooks.failing(),
   })
   const counted = metrics.claims(leases)
-  const revoking = {
-    leases: counted,
-    providers: metrics.providers(providers),
-    clock,
-    retry: { baseSeconds: 1, capSeconds: config.retryCapSeconds, random: Math.random },
-    visibilitySeconds,
-  }
-  const [revokeLease, revokeTaken] = [makeRevokeLease(revoking), makeRevokeClaimed(revoking)]
-  const revoke: RevokeLease = (leaseId, signal) =>
-    withDeadline(attemptMs, signal, (inner) => revokeLease(leaseId, inner))
-  const revokeClaimed: RevokeClaimed = (claimed, signal) =>
-    withDeadline(attemptMs, signal, (inner) => revokeTaken(claimed, inner))
+  const { revoke, revokeClaimed } = makeRevokers({
+    ...{ leases: counted, providers: metrics.providers(providers), clock, config },
+  })
 
   const { containments } = store
   const subscribeDue = (due: () => void) => store.subscribeDue(due)

@@ -5,7 +5,10 @@ export { makeLogger, makeReport, type Logger, type LoggerOptions } from './logge
 export { makeMetrics, type Level, type Metrics } from './metrics.ts'
 export { makeNetworkGuard, type Network, type NetworkGuard } from './network-guard.ts'
 export { makeMeteredProviders } from './provider-metrics.ts'
+export { inSpan, inSpanSync, leaseSpanContext, markLease } from './spans.ts'
+export { startTracing } from './tracing.ts'
 export { remembered } from './remembered.ts'
+export { startRequestSpan } from './request-span.ts'
 export { makeMeteredClaims } from './revocation-metrics.ts'
 export { makeShutdown, type Shutdown, type ShutdownOptions } from './shutdown.ts'
 export {

@@ -1,10 +1,11 @@
 import { MayflyError, type CredentialProvider, type Providers } from '@mayfly/core'
 
 import type { Metrics } from './metrics.ts'
+import { inSpan } from './spans.ts'
 
 type Call = 'connect' | 'mint' | 'revoke' | 'verify'
 
-/** Times every call to a provider, and counts those that failed by the code of the error (R96). */
+/** Times and traces every call to a provider, and counts those that failed by the code of the error (R96). */
 export function makeMeteredProviders(
   metrics: Pick<Metrics, 'counter' | 'durations'>,
 ): (providers: Providers) => Providers {
@@ -26,7 +27,8 @@ export function makeMeteredProviders(
   ): Promise<Result> {
     const startedAt = performance.now()
     try {
-      return await work()
+      const attributes = { 'mayfly.provider': provider }
+      return await inSpan({ name: `provider.${call}`, attributes }, work)
     } catch (error) {
       fail({ provider, call, code: error instanceof MayflyError ? error.code : 'internal' })
       throw error

@@ -1,6 +1,7 @@
 import type { ClaimedLease, LeaseStore } from '@mayfly/core'
 
 import type { Metrics } from './metrics.ts'
+import { inSpan } from './spans.ts'
 
 type Claims = Pick<LeaseStore, 'claim' | 'claimMany' | 'settle'>
 
@@ -49,7 +50,10 @@ export function makeMeteredClaims(
       return taken
     },
     async settle(...[claimed, settlement]: Parameters<Claims['settle']>) {
-      const kept = await leases.settle(claimed, settlement)
+      const attributes = { 'mayfly.lease.id': claimed.lease.id, 'mayfly.outcome': settlement.to }
+      const kept = await inSpan({ name: 'lease.settle', attributes }, () =>
+        leases.settle(claimed, settlement),
+      )
       if (kept) settled(claimed, settlement.to)
       return kept
     },

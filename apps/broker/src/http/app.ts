@@ -19,6 +19,7 @@ import { securityHeaders } from './security-headers.ts'
 import { refuseNullBytes } from './storable-text.ts'
 import { taskRoutes, type TaskRoutesDeps } from './task-routes.ts'
 import { templateRoutes, type TemplateRoutesDeps } from './template-routes.ts'
+import { traceRequest } from './trace-request.ts'
 import { wellKnownRoutes, type WellKnownRoutesDeps } from './well-known-routes.ts'
 
 export interface AppDeps
@@ -56,6 +57,7 @@ export function makeApp(deps: AppDeps): Express {
   app.set('trust proxy', deps.trustProxy)
 
   app.use(requestContext(deps.newRequestId))
+  app.use(traceRequest)
   app.use(accessLog(deps.logger, deps.metrics))
   app.use(securityHeaders)
   // Probes come from one address, and turning them away would take the broker out of service.
