@@ -1,6 +1,6 @@
 import { loadConfig, startBroker } from '@mayfly/broker'
+import '@mayfly/sandbox/end-with-parent'
 
-import '../../apps/sandbox/src/end-with-parent.ts'
 import { withFaults } from './faulty-ports.ts'
 import { makeGate } from './gate.ts'
 import { sabotaged } from './sabotage.ts'

@@ -161,7 +161,7 @@ describe('R77 the roles and the service control policy that deploy/aws sets up',
   }
   const assume = (keys: AwsKeys, more: Partial<AssumeRoleCommandInput>) =>
     new STSClient({ region: 'eu-west-1', endpoint: aws.url.href, credentials: keys }).send(
-      new AssumeRoleCommand({ RoleArn: ROLE, ...good, ...more } as AssumeRoleCommandInput), // some are taken out
+      new AssumeRoleCommand({ RoleArn: ROLE, ...good, ...more }), // some are taken out
     )
 
   test.each<[string, AwsKeys, Partial<Record<keyof AssumeRoleCommandInput, unknown>>]>([

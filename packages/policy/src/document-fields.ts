@@ -25,7 +25,8 @@ export const ownerName = z
   .max(254)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._@+-]*$/)
 
-export const environment = name
+/** Agents, issuers and templates meet only within one (R23). */
+export const environment = name.describe('an environment')
 
 /** An RE2 expression that has to match the whole value. */
 export const pattern = z

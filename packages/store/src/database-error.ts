@@ -36,7 +36,7 @@ function isPassing(error: unknown): boolean {
 }
 
 /** The five characters of SQLSTATE in an error of `pg`, or of Prisma on top of it. */
-export function sqlState(error: unknown): string | undefined {
+function sqlState(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined
   for (const name of ['code', 'originalCode']) {
     const value = property(error, name)

@@ -152,7 +152,11 @@ describe('R94 a token is refused', () => {
     ['from the future', 'not_yet_valid', { iat: now + 60 }],
     ['without events', 'claim_missing', { events: undefined }],
     ['with no event', 'claim_wrong', { events: {} }],
-    ['with two events', 'claim_wrong', { events: { ...(none.events as object), 'https://x': {} } }],
+    [
+      'with two events',
+      'claim_wrong',
+      { events: { ...(none['events'] as object), 'https://x': {} } },
+    ],
     ['with an event that is none', 'claim_wrong', { events: { [`${CAEP}session-revoked`]: 1 } }],
     ['without a subject', 'claim_wrong', { sub_id: undefined }],
     ['about a subject of another form', 'claim_wrong', { sub_id: { format: 'phone_number' } }],

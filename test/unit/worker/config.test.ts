@@ -20,9 +20,6 @@ describe('the configuration of the worker', () => {
       attemptMs: 40_000,
       visibilitySeconds: 45,
       retryCapSeconds: 60,
-      attemptMs: 40_000,
-      visibilitySeconds: 45,
-      retryCapSeconds: 60,
       logLevel: 'info',
       lagObjectiveSeconds: 60,
       health: { host: '127.0.0.1', port: 8081 },
@@ -59,18 +56,6 @@ describe('the configuration of the worker', () => {
     })
   })
 
-  test('lets no other worker in while an attempt may be under way', () => {
-    const load = (): unknown =>
-      loadConfig({
-        ...required,
-        PROVIDER_TIMEOUT_MS: '3000',
-        REVOCATION_VISIBILITY_SECONDS: '13',
-        REVOCATION_RETRY_CAP_SECONDS: '20',
-        REVOCATION_VISIBILITY_SECONDS: '12',
-      })
-    expect(load).toThrow(/REVOCATION_VISIBILITY_SECONDS: must be more than/)
-  })
-
   test('refuses to hand a revocation to another worker while it may be under way', () => {
     const load = (): unknown =>
       loadConfig({
@@ -78,7 +63,7 @@ describe('the configuration of the worker', () => {
         PROVIDER_TIMEOUT_MS: '3000',
         REVOCATION_VISIBILITY_SECONDS: '12',
       })
-    expect(load).toThrow(/REVOCATION_VISIBILITY_SECONDS/)
+    expect(load).toThrow(/REVOCATION_VISIBILITY_SECONDS: must be more than/)
   })
 
   test('names everything that is wrong at once, and no value', () => {

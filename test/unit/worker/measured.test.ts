@@ -26,9 +26,10 @@ const claimed: ClaimedLease = {
 async function settle(settlement: Settlement, kept: boolean): Promise<string[]> {
   const metrics = makeMetrics()
   const leases = makeMeteredClaims(metrics)({
-    claim: () => Promise.resolve({ outcome: 'claimed', claimed }),
+    claim: (_leaseId: string, _seconds: number) =>
+      Promise.resolve({ outcome: 'claimed' as const, claimed }),
     claimMany: () => Promise.resolve({ claimed: [], expired: 0 }),
-    settle: () => Promise.resolve(kept),
+    settle: (_claimed: ClaimedLease, _settlement: Settlement) => Promise.resolve(kept),
   })
   await leases.claim('lea_1', 60)
   expect(await leases.settle(claimed, settlement)).toBe(kept)

@@ -7,7 +7,7 @@ import {
   OLDER_SESSIONS_POLICY_NAME as NAME,
   olderSessionsDocument,
 } from './deny-policy.ts'
-import type { AwsRevokeDeps, RoleTurn } from './revoke.ts'
+import type { AwsRevokeDeps, RoleTurn } from './role-turn.ts'
 
 /** A second, and another one for clocks that differ. */
 const LONGEST_WAIT_MS = 2000

@@ -3,7 +3,7 @@ import type { DeniedSession } from '@mayfly/core'
 import type { DenyPolicy } from './deny-policies.ts'
 import { DENY_POLICY_NAME, deniedSessionNames, denyDocument } from './deny-policy.ts'
 import { placeSessions, type Place } from './place-sessions.ts'
-import type { AwsRevokeDeps, RoleTurn } from './revoke.ts'
+import type { AwsRevokeDeps, RoleTurn } from './role-turn.ts'
 
 /** A deny policy as it stands on the role. */
 interface Standing extends DenyPolicy, Place {

@@ -1,30 +1,9 @@
-import {
-  type DeniedSession,
-  type DeniedSessions,
-  type Denial,
-  type RevocationHandle,
-  type RoleDenials,
-  type RoleSessions,
-} from '@mayfly/core'
+import { type DeniedSession, type Denial, type RevocationHandle } from '@mayfly/core'
 
 import { cutOffRole, restoreCutOff } from './cut-off.ts'
-import type { DenyPolicies } from './deny-policies.ts'
 import { denySessions } from './deny-sessions.ts'
 import { readHandle, type AwsSession } from './handle.ts'
-import type { AwsSettings } from './settings.ts'
-
-export interface AwsRevokeDeps {
-  readonly policies: DenyPolicies
-  readonly deniedSessions: DeniedSessions
-  readonly settings: AwsSettings
-}
-
-/** A turn at one role's policies: who it is for, what the books say, how long it may take. */
-export interface RoleTurn extends RoleSessions {
-  readonly session: AwsSession
-  readonly denials: RoleDenials
-  readonly signal: AbortSignal
-}
+import type { AwsRevokeDeps, RoleTurn } from './role-turn.ts'
 
 /** Under what IAM takes at best, over what clocks on our side differ by. */
 const NEAR_END_MS = 2000

@@ -2,7 +2,8 @@ import type { Death, Denial, RevocationHandle, RevocationSent } from '@mayfly/co
 
 import { DENY_POLICY_NAME, deniedBefore, deniedSessionNames } from './deny-policy.ts'
 import { readHandle, type AwsSession } from './handle.ts'
-import { covers, type AwsRevokeDeps } from './revoke.ts'
+import { covers } from './revoke.ts'
+import type { AwsRevokeDeps } from './role-turn.ts'
 
 type VerifyDeps = Pick<AwsRevokeDeps, 'policies' | 'deniedSessions' | 'settings'>
 
