@@ -96,7 +96,12 @@ async function startParts(
     env: Readonly<Record<string, string>>,
   ): Promise<AppProcess> => {
     const logFile = join(host.directory, `${name}-${app}.log`)
-    const started = await startApp({ app, env: { ...environment, ...env }, logFile })
+    const started = await startApp({
+      app,
+      from: 'build',
+      env: { ...environment, ...env },
+      logFile,
+    })
     stops.push(() => started.stop())
     const ended = started.ended.then((how) => {
       throw new Error(`the ${app} ended: ${how}\n${readFileSync(logFile, 'utf8').slice(-2000)}`)

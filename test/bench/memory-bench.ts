@@ -26,8 +26,8 @@ export async function benchMemory(host: BenchHost, options: MemoryOptions): Prom
     const samples = [{ mints: 0, residentMib: residentMib(pid) }]
     for (let step = 1; step <= steps; step += 1) {
       // A task token lives for a quarter of an hour.
-      const token = await world.openTask()
-      const load = { url: world.brokerUrl, token, body: LEASE_REQUEST, connections: 32 }
+      const tokens = [await world.openTask()]
+      const load = { url: world.brokerUrl, tokens, body: LEASE_REQUEST, connections: 32 }
       await runLoad({ ...load, requests: mintsPerStep })
       const sample = { mints: step * mintsPerStep, residentMib: residentMib(pid) }
       progress(`${String(sample.mints)} mints: ${sample.residentMib.toFixed(0)} MiB`)

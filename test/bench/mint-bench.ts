@@ -46,7 +46,7 @@ export async function benchMint(host: BenchHost, options: MintOptions): Promise<
   })
   const { brokerUrl, databaseUrl } = world
   try {
-    const token = await world.openTask()
+    const tokens = await Promise.all(Array.from({ length: CONNECTIONS }, () => world.openTask()))
     const baseline = await startScriptServer('./baseline-server.ts', {
       DATABASE_URL: databaseUrl,
       JWKS_URL: new URL('/.well-known/jwks.json', brokerUrl).href,
@@ -54,7 +54,7 @@ export async function benchMint(host: BenchHost, options: MintOptions): Promise<
       AUDIENCE: brokerUrl.origin,
     })
     try {
-      const load = { token, body: LEASE_REQUEST, connections: CONNECTIONS }
+      const load = { tokens, body: LEASE_REQUEST, connections: CONNECTIONS }
       const turns = { ...options, postgresPid: host.postgresPid }
       const sides = await takeTurns(
         [

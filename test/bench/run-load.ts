@@ -7,7 +7,8 @@ import { spawnScript } from './script-process.ts'
 export interface Load {
   /** Where leases are asked for. */
   readonly url: URL
-  readonly token: string
+  /** Requests take turns with them: in life, leases belong to many tasks. */
+  readonly tokens: readonly string[]
   readonly body: object
   readonly connections: number
   /** Either of the two. */
@@ -34,10 +35,13 @@ export async function runLoad(load: Load): Promise<Round> {
   const generator = spawnScript('./load-generator.ts')
   generator.stdin?.end(
     JSON.stringify({
-      url: new URL('/v1/leases', load.url).href,
-      method: 'POST',
-      headers: { authorization: `Bearer ${load.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(load.body),
+      url: load.url.href,
+      requests: load.tokens.map((token) => ({
+        method: 'POST',
+        path: '/v1/leases',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(load.body),
+      })),
       connections: load.connections,
       timeout: 30,
       ...(load.seconds !== undefined && { duration: load.seconds }),

@@ -19,6 +19,8 @@ export interface AppOptions {
   readonly env: Readonly<Record<string, string>>
   /** Where its log lines go. */
   readonly logFile: string
+  /** What runs: the source, through a loader, or what `npm run build` made of it. */
+  readonly from?: 'source' | 'build'
 }
 
 const ROOT = new URL('../../../', import.meta.url)
@@ -26,8 +28,7 @@ const STOP_DEADLINE_MS = 10_000
 
 /** Starts the broker or the worker from its own entry point, as production does. */
 export async function startApp(options: AppOptions): Promise<AppProcess> {
-  const entry = fileURLToPath(new URL(`apps/${options.app}/src/main.ts`, ROOT))
-  const child = spawn(process.execPath, [...nodeOptions(), entry], {
+  const child = spawn(process.execPath, commandLine(options), {
     cwd: fileURLToPath(ROOT),
     env: { ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -56,10 +57,15 @@ export async function startApp(options: AppOptions): Promise<AppProcess> {
   }
 }
 
-/** The sandbox runs from source: the loader and the source condition that it runs with itself. */
-function nodeOptions(): readonly string[] {
-  const preload = pathToFileURL(
-    fileURLToPath(new URL('./end-with-parent.ts', import.meta.url)),
-  ).href
-  return ['--conditions=@mayfly/source', '--import', 'tsx', '--import', preload]
+function commandLine({ app, from = 'source' }: AppOptions): readonly string[] {
+  const file = (path: string): string => fileURLToPath(new URL(path, ROOT))
+  const preload = (path: string): readonly string[] => ['--import', pathToFileURL(file(path)).href]
+  if (from === 'build')
+    return [...preload('apps/sandbox/dist/end-with-parent.js'), file(`apps/${app}/dist/main.js`)]
+  const loader = ['--conditions=@mayfly/source', '--import', 'tsx']
+  return [
+    ...loader,
+    ...preload('apps/sandbox/src/end-with-parent.ts'),
+    file(`apps/${app}/src/main.ts`),
+  ]
 }
