@@ -1,5 +1,7 @@
-import type { ClosedTask, Clock, RevocationQueue, TaskStore } from './ports.ts'
+import type { Clock } from './clock.ts'
 import type { Report } from './report.ts'
+import type { RevocationQueue } from './revocation-queue.ts'
+import type { ClosedTask, TaskStore } from './task-store.ts'
 
 export interface CloseTaskDeps {
   readonly tasks: Pick<TaskStore, 'close'>

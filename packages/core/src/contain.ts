@@ -1,6 +1,7 @@
 import type { Containment, ContainmentStore } from './containment.ts'
 import { MayflyError } from './errors.ts'
-import type { Idempotency, NewId } from './ports.ts'
+import type { Idempotency } from './idempotency.ts'
+import type { NewId } from './new-id.ts'
 import type { Report } from './report.ts'
 import { normaliseSelector, type Selector } from './selector.ts'
 

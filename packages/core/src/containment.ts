@@ -1,6 +1,6 @@
 import type { OperatorAct } from './freeze.ts'
+import type { Idempotency } from './idempotency.ts'
 import type { Lease } from './lease.ts'
-import type { Idempotency } from './ports.ts'
 import type { Selector } from './selector.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { Decision } from './decision.ts'
 import { evaluateLease, type LeaseQuestion } from './evaluate-lease.ts'
 import { nearestRequest } from './nearest-request.ts'
-import type { NewId } from './ports.ts'
+import type { NewId } from './new-id.ts'
 
 export interface DecideLeaseInput extends LeaseQuestion {
   readonly newId: NewId

@@ -1,5 +1,5 @@
+import type { Clock } from './clock.ts'
 import type { JsonObject } from './json.ts'
-import type { Clock } from './ports.ts'
 import type { Webhook } from './resources.ts'
 import { retryAt, type RetryPolicy } from './retry.ts'
 

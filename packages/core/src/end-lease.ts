@@ -1,7 +1,8 @@
 import { MayflyError } from './errors.ts'
+import type { LeaseStore } from './lease-store.ts'
 import type { EndReason, Lease } from './lease.ts'
-import type { LeaseStore, RevocationQueue } from './ports.ts'
 import type { Report } from './report.ts'
+import type { RevocationQueue } from './revocation-queue.ts'
 import type { RevokeLease } from './revoke-lease.ts'
 
 export interface EndLeaseDeps {

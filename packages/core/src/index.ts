@@ -1,5 +1,16 @@
 export { attenuate } from './attenuate.ts'
+export type * from './audit-log.ts'
+export type * from './claim.ts'
+export type * from './clock.ts'
 export { makeCloseTask, type CloseTask } from './close-task.ts'
+export {
+  makeContain,
+  makeEndContained,
+  makeResumeContainments,
+  type Contain,
+  type EndContained,
+} from './contain.ts'
+export type * from './containment.ts'
 export { decideLease, type DecideLeaseInput } from './decide-lease.ts'
 export {
   denial,
@@ -10,14 +21,6 @@ export {
   type LeaseRequest,
   type NearestRequest,
 } from './decision.ts'
-export {
-  makeContain,
-  makeEndContained,
-  makeResumeContainments,
-  type Contain,
-  type EndContained,
-} from './contain.ts'
-export type * from './containment.ts'
 export { declare } from './declare.ts'
 export {
   makeDeliverWebhook,
@@ -29,12 +32,14 @@ export {
   type WebhookNote,
   type WebhookOutbox,
 } from './deliver-webhook.ts'
+export type * from './denied-sessions.ts'
 export { makeEndLease, type EndLease } from './end-lease.ts'
 export { MayflyError, type ErrorCode, type MayflyErrorOptions } from './errors.ts'
-export type * from './freeze.ts'
-export { subjectOf, type Operator, type VerifiedToken, type Workload } from './identity.ts'
 export { eventFacts } from './event-facts.ts'
 export { fingerprintOf } from './fingerprint.ts'
+export type * from './freeze.ts'
+export type * from './idempotency.ts'
+export { subjectOf, type Operator, type VerifiedToken, type Workload } from './identity.ts'
 export { makeIssueLease, type IssueLease, type IssuedLease } from './issue-lease.ts'
 export type * from './json.ts'
 export {
@@ -48,9 +53,10 @@ export {
   type Lease,
   type LeaseState,
 } from './lease.ts'
+export type * from './lease-store.ts'
+export type * from './new-id.ts'
 export { makeOpenTask, type DeclarationRequest, type OpenTask } from './open-task.ts'
 export type * from './policy-set.ts'
-export type * from './ports.ts'
 export {
   makePreviewContainment,
   type ContainmentPreview,
@@ -69,13 +75,15 @@ export {
   type RevocationHandle,
   type RevocationSent,
 } from './provider.ts'
-export type { Report } from './report.ts'
+export type * from './providers.ts'
 export {
   makeReceiveSecurityEvent,
   type ReceiveSecurityEvent,
   type SecurityEventStore,
   type SecurityOutcome,
 } from './receive-security-event.ts'
+export { renderScope } from './render-scope.ts'
+export type { Report } from './report.ts'
 export {
   makeReportLeak,
   type LeakedLease,
@@ -83,9 +91,9 @@ export {
   type LeaseStory,
   type ReportLeak,
 } from './report-leak.ts'
-export { renderScope } from './render-scope.ts'
 export type * from './resources.ts'
 export { retryAt, type RetryPolicy } from './retry.ts'
+export type * from './revocation-queue.ts'
 export {
   makeRevokeClaimed,
   makeRevokeLease,
@@ -98,6 +106,7 @@ export type { SecurityEvent, SecurityOccurrence, SecuritySubject } from './secur
 export { normaliseSelector, type Selector } from './selector.ts'
 export { makeSweep, type Sweep, type SweepResult } from './sweep.ts'
 export type * from './task.ts'
+export type * from './task-store.ts'
 export {
   brokenPlaceholdersIn,
   fillText,

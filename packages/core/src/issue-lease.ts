@@ -1,18 +1,13 @@
+import type { AuditLog } from './audit-log.ts'
+import type { Clock } from './clock.ts'
 import { denial, type Decision, type LeaseRequest } from './decision.ts'
 import { MayflyError } from './errors.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import type { Idempotency } from './idempotency.ts'
+import type { Activation, LeaseStore } from './lease-store.ts'
 import type { Lease } from './lease.ts'
+import type { NewId } from './new-id.ts'
 import type { PolicySet, PolicySource } from './policy-set.ts'
-import type {
-  Activation,
-  AuditLog,
-  Clock,
-  Idempotency,
-  LeaseStore,
-  NewId,
-  Providers,
-  RevocationQueue,
-} from './ports.ts'
 import {
   MintError,
   UnacceptableMintError,
@@ -21,9 +16,11 @@ import {
   type Minted,
   type Prepared,
 } from './provider.ts'
+import type { Providers } from './providers.ts'
 import { reachedBeyond, targetsAtOpening } from './reach.ts'
 import type { Report } from './report.ts'
 import type { ScopeTemplate } from './resources.ts'
+import type { RevocationQueue } from './revocation-queue.ts'
 import type { RevokeLease } from './revoke-lease.ts'
 import { Secret } from './secret.ts'
 import type { Task } from './task.ts'

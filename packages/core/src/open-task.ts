@@ -1,8 +1,10 @@
 import { MayflyError } from './errors.ts'
+import type { Idempotency } from './idempotency.ts'
 import type { Workload } from './identity.ts'
 import type { Json } from './json.ts'
+import type { NewId } from './new-id.ts'
 import type { PolicySet, PolicySource } from './policy-set.ts'
-import type { Idempotency, NewId, TaskStore } from './ports.ts'
+import type { TaskStore } from './task-store.ts'
 import type { Declaration, Intent, Task } from './task.ts'
 
 export interface OpenTaskDeps {

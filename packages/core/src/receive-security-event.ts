@@ -1,8 +1,9 @@
+import type { Clock } from './clock.ts'
 import type { Contain } from './contain.ts'
 import { MayflyError } from './errors.ts'
 import type { FreezeStore } from './freeze.ts'
+import type { NewId } from './new-id.ts'
 import type { PolicySource } from './policy-set.ts'
-import type { Clock, NewId } from './ports.ts'
 import { effectOf, type SecurityEvent } from './security-event.ts'
 import {
   selectSecuritySubject,

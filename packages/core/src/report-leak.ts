@@ -1,8 +1,9 @@
+import type { AuditLog } from './audit-log.ts'
 import type { EndLease } from './end-lease.ts'
 import type { JsonObject } from './json.ts'
 import { isTerminal, type Lease } from './lease.ts'
-import type { AuditLog, TaskStore } from './ports.ts'
 import type { Report } from './report.ts'
+import type { TaskStore } from './task-store.ts'
 import type { Task } from './task.ts'
 
 /** What the database remembers of a lease besides its row. */

@@ -1,6 +1,9 @@
+import type { ClaimedLease, Settlement } from './claim.ts'
+import type { Clock } from './clock.ts'
 import { MayflyError } from './errors.ts'
-import type { ClaimedLease, Clock, LeaseStore, Providers, Settlement } from './ports.ts'
+import type { LeaseStore } from './lease-store.ts'
 import type { RevocationHandle } from './provider.ts'
+import type { Providers } from './providers.ts'
 import { retryAt, type RetryPolicy } from './retry.ts'
 
 export interface RevokeLeaseDeps {

@@ -1,8 +1,10 @@
+import type { ClaimedLease } from './claim.ts'
 import type { CloseTask } from './close-task.ts'
 import { makeLanes, type Lanes } from './lanes.ts'
-import type { ClaimedLease, LeaseStore, TaskStore } from './ports.ts'
+import type { LeaseStore } from './lease-store.ts'
 import type { Report } from './report.ts'
 import type { RevokeClaimed } from './revoke-lease.ts'
+import type { TaskStore } from './task-store.ts'
 
 export interface SweepDeps {
   readonly leases: Pick<LeaseStore, 'claimMany'>
