@@ -61,4 +61,5 @@ export {
   type TaskBody,
 } from './task.ts'
 export { type TemplateBody, type TemplateListResponse } from './template.ts'
+export { type DeliveryError } from './security-event.ts'
 export { selectorSchema, type SelectorBody } from './selector.ts'

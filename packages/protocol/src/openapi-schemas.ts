@@ -37,10 +37,11 @@ const SHARED: Readonly<Record<string, z.ZodType>> = {
 /** The `components.schemas` of the OpenAPI document, from the same zod schemas that parse. */
 export function makeComponentSchemas(): ComponentSchemas {
   const names = new Map(Object.entries(SHARED).map(([name, schema]) => [schema, name]))
-  for (const { operationId, request, answer } of OPERATIONS) {
+  for (const { operationId, request, answer, refusal } of OPERATIONS) {
     const name = operationId.charAt(0).toUpperCase() + operationId.slice(1)
     if (request && !names.has(request.schema)) names.set(request.schema, `${name}Request`)
-    if (!names.has(answer.schema)) names.set(answer.schema, `${name}Answer`)
+    if (answer.schema && !names.has(answer.schema)) names.set(answer.schema, `${name}Answer`)
+    if (refusal && !names.has(refusal.schema)) names.set(refusal.schema, `${name}Refusal`)
   }
 
   const registry = z.registry<{ id: string }>()

@@ -67,7 +67,7 @@ function describe(operation: Operation, components: ComponentSchemas): Record<st
       requestBody: {
         required: true,
         content: {
-          'application/json': {
+          [request.contentType ?? 'application/json']: {
             schema: components.ref(request.schema),
             example: request.example,
           },
@@ -119,10 +119,20 @@ function answers(operation: Operation, components: ComponentSchemas): Record<str
   const { status, schema, contentType = 'application/json' } = operation.answer
   const body = {
     description: operation.summary,
-    content: { [contentType]: { schema: components.ref(schema) } },
+    ...(schema && { content: { [contentType]: { schema: components.ref(schema) } } }),
   }
   const statuses = [status, ...(operation.alsoAnswers ?? [])]
-  return Object.fromEntries(statuses.map((each) => [String(each), body]))
+  return {
+    ...Object.fromEntries(statuses.map((each) => [String(each), body])),
+    ...refusals(operation, components),
+  }
+}
+
+function refusals({ refusal }: Operation, components: ComponentSchemas): Record<string, unknown> {
+  if (!refusal) return {}
+  const { status, description, schema } = refusal
+  const content = { 'application/json': { schema: components.ref(schema) } }
+  return { [String(status)]: { description, content } }
 }
 
 /** Problems share statuses, so each status has one response with an example per code. */
@@ -151,7 +161,8 @@ function problemsOf(operation: Operation): ProblemCode[] {
     always.push('invalid_request', 'unauthenticated', 'issuer_unavailable', 'database_unavailable')
     always.push('policy_unavailable', 'rate_limited')
   }
-  if (operation.request) always.push('payload_too_large', 'unsupported_media_type')
+  if (operation.request && !operation.refusal)
+    always.push('payload_too_large', 'unsupported_media_type')
   return [...always, ...operation.problems]
 }
 

@@ -15,12 +15,24 @@ export interface Operation {
   readonly tokens: readonly TokenKind[]
   readonly query?: z.ZodObject
   readonly idempotent?: true
-  readonly request?: { readonly schema: z.ZodType; readonly example: unknown }
+  readonly request?: {
+    readonly schema: z.ZodType
+    readonly example: unknown
+    /** JSON unless told. */
+    readonly contentType?: string
+  }
   readonly answer: {
     readonly status: 200 | 201 | 202
-    readonly schema: z.ZodType
+    /** Null for an answer without a body. */
+    readonly schema: z.ZodType | null
     /** JSON unless told. The schema of a stream is that of one event's data. */
-    readonly contentType?: 'text/event-stream'
+    readonly contentType?: string
+  }
+  /** Where a standard says how to refuse a request: instead of the problems about its form. */
+  readonly refusal?: {
+    readonly status: 400
+    readonly description: string
+    readonly schema: z.ZodType
   }
   /** Statuses other than that of `answer` with the same body. */
   readonly alsoAnswers?: readonly number[]

@@ -1,5 +1,3 @@
-import { healthResponse, readinessResponse } from './health.ts'
-import { reportLeakRequest, reportLeakResponse } from './leak.ts'
 import {
   leaseListQuery,
   leaseListResponse,
@@ -9,9 +7,10 @@ import {
 } from './lease.ts'
 import { containmentOperations } from './containment-operations.ts'
 import type { Operation } from './operation.ts'
-import { applyPolicySetRequest, applyPolicySetResponse, policySetResponse } from './policy-set.ts'
+import { policyOperations } from './policy-operations.ts'
+import { serviceOperations } from './service-operations.ts'
+import { signalOperations } from './signal-operations.ts'
 import { closeTaskResponse, openTaskRequest, openTaskResponse, taskResponse } from './task.ts'
-import { templateListResponse } from './template.ts'
 
 const example = {
   template: 'github-feature-branch',
@@ -140,85 +139,11 @@ const leaseOperations: readonly Operation[] = [
   },
 ]
 
-const otherOperations: readonly Operation[] = [
-  {
-    method: 'post',
-    path: '/v1/leaks',
-    operationId: 'reportLeak',
-    summary: 'Find and revoke the lease of a credential that turned up where it should not be',
-    tokens: ['operatorToken'],
-    request: {
-      schema: reportLeakRequest,
-      example: { sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
-    },
-    answer: { status: 200, schema: reportLeakResponse },
-    problems: ['role_required'],
-  },
-  {
-    method: 'post',
-    path: '/v1/policy-sets',
-    operationId: 'applyPolicySet',
-    summary: 'Replace the policy set as a whole, or check whether that would work',
-    tokens: ['operatorToken'],
-    request: {
-      schema: applyPolicySetRequest,
-      example: {
-        resources: [
-          {
-            apiVersion: 'mayfly.dev/v1',
-            kind: 'Owner',
-            metadata: { name: 'dana@acme.example' },
-            spec: { active: true },
-          },
-        ],
-        dryRun: true,
-      },
-    },
-    answer: { status: 200, schema: applyPolicySetResponse },
-    problems: ['role_required', 'policy_set_invalid'],
-  },
-  {
-    method: 'get',
-    path: '/v1/policy-sets/current',
-    operationId: 'currentPolicySet',
-    summary: 'What is in force',
-    tokens: ['operatorToken'],
-    answer: { status: 200, schema: policySetResponse },
-    problems: ['role_required'],
-  },
-  {
-    method: 'get',
-    path: '/v1/templates',
-    operationId: 'listTemplates',
-    summary: 'What may be asked for; a task token sees its own environment',
-    tokens: ['taskToken', 'operatorToken'],
-    answer: { status: 200, schema: templateListResponse },
-    problems: [],
-  },
-  {
-    method: 'get',
-    path: '/healthz',
-    operationId: 'health',
-    summary: 'Whether the process runs',
-    tokens: [],
-    answer: { status: 200, schema: healthResponse },
-    problems: [],
-  },
-  {
-    method: 'get',
-    path: '/readyz',
-    operationId: 'readiness',
-    summary: 'Whether it can issue: the database answers and a policy set is in force',
-    tokens: [],
-    answer: { status: 200, schema: readinessResponse },
-    alsoAnswers: [503],
-    problems: [],
-  },
-]
-
 export const OPERATIONS: readonly Operation[] = [
   ...taskOperations,
   ...leaseOperations,
   ...containmentOperations,
-  ...otherOperations,
+  ...signalOperations,
+  ...policyOperations,
+  ...serviceOperations,
 ]

@@ -16,7 +16,7 @@ import { IdentityRefusal } from '@mayfly/identity'
 import { makeOpenApi } from '@mayfly/protocol'
 import { makeIds, makeLogger, makeReport } from '@mayfly/runtime'
 
-import { makeIncidentFakes } from './incident-fakes.ts'
+import { makeIncidentFakes, securityEvent } from './incident-fakes.ts'
 
 export const noon = new Date('2026-11-23T12:00:00.000Z')
 export const later = new Date('2026-11-23T12:10:00.000Z')
@@ -138,6 +138,7 @@ const refused = (reason: ConstructorParameters<typeof IdentityRefusal>[0]): Mayf
   })
 
 export interface BrokerWorld {
+  readonly app: ReturnType<typeof makeApp>
   /** Listens on loopback until the test file is over. */
   readonly server: Server
   readonly diary: string[]
@@ -240,7 +241,12 @@ export async function brokerWorld(overrides: Partial<AppDeps> = {}): Promise<Bro
       note(`leak reported by ${reporter}`)
       return Promise.resolve([])
     },
-    securityEvents: { verify: () => Promise.reject(refused('token_malformed')) },
+    securityEvents: {
+      verify: (token) =>
+        token === 'security.event.token'
+          ? Promise.resolve(securityEvent)
+          : Promise.reject(refused('token_malformed')),
+    },
     receiveSecurityEvent: ({ jti }) => {
       note(`security event ${jti}`)
       return Promise.resolve('applied')
@@ -258,6 +264,7 @@ export async function brokerWorld(overrides: Partial<AppDeps> = {}): Promise<Bro
   server.listen(0, '127.0.0.1').unref()
   await once(server, 'listening')
   return {
+    app,
     server,
     diary,
     idempotency,

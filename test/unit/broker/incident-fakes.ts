@@ -3,6 +3,7 @@ import {
   normaliseSelector,
   type Containment,
   type Freeze,
+  type SecurityEvent,
   type Selector,
 } from '@mayfly/core'
 import type { AppDeps } from '@mayfly/broker'
@@ -21,6 +22,28 @@ export const freeze: Freeze = {
   liftReason: null,
   inForce: true,
   containmentId: null,
+}
+
+export const securityEvent: SecurityEvent = {
+  issuer: {
+    kind: 'Issuer',
+    name: 'idp-events',
+    type: 'oidc',
+    tokenClass: 'events',
+    environments: ['development'],
+    issuer: 'https://idp.example',
+    audience: 'mayfly',
+    algorithms: ['RS256'],
+    keys: { from: 'discovery' },
+    maxTokenAgeSeconds: 600,
+    claims: {},
+    requiredClaims: {},
+  },
+  jti: 'j1',
+  occurrence: { event: 'session-revoked' },
+  subject: { format: 'email', email: 'dana@acme.example' },
+  occurredAt: noon,
+  acceptableUntil: new Date('2026-11-23T12:10:00Z'),
 }
 
 const counts = {

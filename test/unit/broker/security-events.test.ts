@@ -1,31 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import { MayflyError, type SecurityEvent } from '@mayfly/core'
+import { MayflyError } from '@mayfly/core'
 import { IdentityRefusal } from '@mayfly/identity'
 import request from 'supertest'
 
-import { brokerWorld, noon, later, type BrokerWorld } from './broker-world.ts'
-
-const event: SecurityEvent = {
-  issuer: {
-    kind: 'Issuer',
-    name: 'idp-events',
-    type: 'oidc',
-    tokenClass: 'events',
-    environments: ['development'],
-    issuer: 'https://idp.example',
-    audience: 'mayfly',
-    algorithms: ['RS256'],
-    keys: { from: 'discovery' },
-    maxTokenAgeSeconds: 600,
-    claims: {},
-    requiredClaims: {},
-  },
-  jti: 'j1',
-  occurrence: { event: 'session-revoked' },
-  subject: { format: 'email', email: 'dana@acme.example' },
-  occurredAt: noon,
-  acceptableUntil: later,
-}
+import { securityEvent as event } from './incident-fakes.ts'
+import { brokerWorld, type BrokerWorld } from './broker-world.ts'
 
 const TYPE = 'application/secevent+jwt'
 

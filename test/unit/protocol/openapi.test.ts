@@ -13,7 +13,7 @@ interface OperationObject {
   security: Record<string, string[]>[]
   parameters: { name: string; in: string; required: boolean; schema: object }[]
   requestBody?: { content: Record<string, Media> }
-  responses: Record<string, { description: string; content: Record<string, Media> }>
+  responses: Record<string, { description: string; content?: Record<string, Media> }>
 }
 interface Document {
   openapi: string
@@ -85,7 +85,7 @@ describe('the OpenAPI document', () => {
         seen.requests += 1
       }
       for (const { content } of Object.values(responses)) {
-        for (const media of Object.values(content)) {
+        for (const media of Object.values(content ?? {})) {
           for (const { value } of Object.values(media.examples ?? {})) {
             check(media, value)
             seen.problems += 1
@@ -123,7 +123,7 @@ describe('the OpenAPI document', () => {
   test('an error response lists only problems of its own status', () => {
     for (const { responses } of operations) {
       for (const [status, { content }] of Object.entries(responses)) {
-        const codes = Object.keys(content['application/problem+json']?.examples ?? {})
+        const codes = Object.keys(content?.['application/problem+json']?.examples ?? {})
         for (const code of codes) {
           expect(`${code} ${status}`).toBe(
             `${code} ${String(PROBLEMS[code as keyof typeof PROBLEMS].status)}`,
@@ -131,5 +131,20 @@ describe('the OpenAPI document', () => {
         }
       }
     }
+  })
+
+  test('RFC 8935 the receiver of security events has its own form of refusal', () => {
+    const post = operations.find(({ operationId }) => operationId === 'receiveSecurityEvent')
+    if (!post) throw new Error('it is not in the document')
+    expect(post.security).toEqual([])
+    expect(Object.keys({ ...post.requestBody?.content })).toEqual(['application/secevent+jwt'])
+    const { 202: accepted, 400: refused, ...others } = post.responses
+    expect(accepted?.content).toBeUndefined()
+    expect(Object.keys(others)).toEqual(['429', '500', '503'])
+    const ref = refsIn(refused).join()
+    const valid = ajv().compile({ $ref: `mayfly:openapi${ref}` })
+    expect(valid({ err: 'invalid_audience', description: 'for somebody else' })).toBe(true)
+    expect(valid({ err: 'invalid_mood', description: 'x' })).toBe(false)
+    expect(valid({ err: 'invalid_key' })).toBe(false)
   })
 })

@@ -5,6 +5,7 @@ import {
   type SecurityEvent,
 } from '@mayfly/core'
 import { refusalOf, type RefusalReason, type SecurityEventVerifier } from '@mayfly/identity'
+import type { DeliveryError } from '@mayfly/protocol'
 import express, { Router, type RequestHandler, type Response } from 'express'
 
 import type { AuthenticateDeps } from './authenticate.ts'
@@ -19,16 +20,8 @@ export interface SecurityEventRoutesDeps extends Pick<AuthenticateDeps, 'refused
 
 const LIMIT_BYTES = 32 * 1024
 
-/** RFC 8935 section 2.4. */
-type DeliveryError =
-  | 'invalid_request'
-  | 'invalid_key'
-  | 'invalid_issuer'
-  | 'invalid_audience'
-  | 'authentication_failed'
-
 /** What is not here is an `invalid_request`: the token is not one that anybody could accept. */
-const ERRORS: Readonly<Partial<Record<RefusalReason, DeliveryError>>> = {
+const ERRORS: Readonly<Partial<Record<RefusalReason, DeliveryError['err']>>> = {
   issuer_unknown: 'invalid_issuer',
   issuer_ambiguous: 'invalid_issuer',
   issuer_misconfigured: 'invalid_issuer',
@@ -40,7 +33,7 @@ const ERRORS: Readonly<Partial<Record<RefusalReason, DeliveryError>>> = {
   signature_invalid: 'authentication_failed',
 }
 
-const DESCRIPTIONS: Readonly<Record<DeliveryError, string>> = {
+const DESCRIPTIONS: Readonly<Record<DeliveryError['err'], string>> = {
   invalid_request: 'send one security event token, in date and of a known form',
   invalid_key: 'the token is signed with a key that is not accepted',
   invalid_issuer: 'the token is from nobody whose events are taken here',
@@ -86,8 +79,9 @@ async function verified(
   }
 }
 
-function refuse(res: Response, err: DeliveryError): void {
-  res.status(400).set('content-language', 'en').json({ err, description: DESCRIPTIONS[err] })
+function refuse(res: Response, err: DeliveryError['err']): void {
+  const body: DeliveryError = { err, description: DESCRIPTIONS[err] }
+  res.status(400).set('content-language', 'en').json(body)
 }
 
 const readText: RequestHandler = express.text({
