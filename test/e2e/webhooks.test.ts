@@ -58,6 +58,14 @@ async function untilRevoked(receiver: Receiver, leaseId: string): Promise<void> 
   await until(() => typesOf(receiver, leaseId).includes('lease.revoked'))
 }
 
+async function shown(name: string): Promise<unknown> {
+  const token = await world.stack.tokens.person('responder')
+  const { status, json } = await world.call('GET', '/v1/webhooks', { token })
+  expect(status).toBe(200)
+  const { webhooks } = json as { webhooks: readonly { readonly name: string }[] }
+  return webhooks.find((webhook) => webhook.name === name)
+}
+
 describe('a webhook', () => {
   test('is told what happened to a lease, in order, signed, and without any secret', async () => {
     const receiver = await listen('story')
@@ -116,9 +124,16 @@ describe('a webhook', () => {
     }
     await world.sql(`UPDATE webhook_cursors SET failures = 7 WHERE name = 'ill'`)
     await until(failing)
+    expect(await shown('ill')).toMatchObject({
+      state: 'failing',
+      lastFailure: 'receiver_failed',
+      pending: 1,
+      origin: new URL(receiver.url).origin,
+    })
     receiver.answer(204)
     await world.sql(`UPDATE webhook_cursors SET due_at = now() WHERE name = 'ill'`)
     await until(async () => !(await failing()))
+    expect(await shown('ill')).toMatchObject({ state: 'delivering', failures: 0 })
     const events = await world.sql(
       `SELECT type FROM audit_events WHERE data ->> 'webhook' = 'ill' ORDER BY seq`,
     )
@@ -152,6 +167,8 @@ describe('R116 a webhook is refused', () => {
     ['a secret as it is', { secret }],
     ['no events', { events: [] }],
     ['an event that is none', { events: ['lease'] }],
+    ['an event that nobody writes', { events: ['lease.revokd'] }],
+    ['a group that nobody writes', { events: ['leases.*'] }],
     ['an unknown field', { more: 1 }],
   ])('with %s, and the set stays as it was', async (_name, spec) => {
     const before = await world.sql('SELECT max(version) FROM policy_sets')
@@ -159,5 +176,16 @@ describe('R116 a webhook is refused', () => {
     expect(answer).toMatchObject({ status: 422, json: { code: 'policy_set_invalid' } })
     expect(answer.text).not.toContain(secret)
     expect(await world.sql('SELECT max(version) FROM policy_sets')).toEqual(before)
+  })
+
+  test('with the events that may have been meant', async () => {
+    const events = ['lease.revokd', 'containments.*', 'kittens.born', 'freeze.*']
+    const { json } = await applyMore(world, [webhook('bad', { events })])
+    const { problems } = (json as { details: { problems: unknown } }).details
+    expect(problems).toMatchObject([
+      { path: 'spec.events.0', message: expect.stringContaining('did you mean lease.revoked') },
+      { path: 'spec.events.1', message: expect.stringContaining('did you mean containment.*') },
+      { path: 'spec.events.2', message: expect.stringContaining('there are authentication.*') },
+    ])
   })
 })

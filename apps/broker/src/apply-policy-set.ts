@@ -21,6 +21,7 @@ import type { PolicySetStore } from '@mayfly/store'
 
 import { compileStored } from './policy-feed.ts'
 import type { ApplyPolicySet } from './http/policy-set-routes.ts'
+import type { WebhookProblem } from './webhook-problems.ts'
 
 export interface ApplyPolicySetDeps {
   readonly policySets: Pick<PolicySetStore, 'current' | 'apply'>
@@ -28,7 +29,7 @@ export interface ApplyPolicySetDeps {
   readonly resolve: ResolveReference
   /** Throws `policy_set_invalid` for a connection that cannot be used here. */
   readonly assertConnection: (connection: Connection) => void
-  readonly webhookProblems: (webhook: Webhook) => readonly string[]
+  readonly webhookProblems: (webhook: Webhook) => readonly WebhookProblem[]
   readonly audit: Pick<AuditLog, 'record'>
   readonly report: Report
 }

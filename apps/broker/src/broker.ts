@@ -130,6 +130,7 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     checks: makeReadiness({ ping: () => store.ping(), policies, timeoutMs: 2_000 }),
     openApi: makeOpenApi({ serverUrl: config.publicUrl, version: VERSION }),
     ...{ freezes: store.freezes, containments: store.containments, closing, newId },
+    webhookStates: store.webhookStates,
     newRequestId: () => newId('req'),
     trustProxy: config.trustProxy,
     requestsPerMinute: config.requestsPerMinute,

@@ -11,6 +11,7 @@ import { taskClose } from './commands/task-close.ts'
 import { taskOpen } from './commands/task-open.ts'
 import { unfreeze } from './commands/unfreeze.ts'
 import { watch } from './commands/watch.ts'
+import { webhooks } from './commands/webhooks.ts'
 import { failureOf } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
@@ -29,6 +30,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['unfreeze', unfreeze],
   ['freezes', freezes],
   ['apply', apply],
+  ['webhooks', webhooks],
 ])
 
 /** Runs one command line. Returns the exit status and never throws. */

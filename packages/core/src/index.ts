@@ -1,4 +1,5 @@
 export { attenuate } from './attenuate.ts'
+export { AUDIT_EVENTS, type AuditEventType } from './audit-events.ts'
 export type * from './audit-log.ts'
 export type * from './claim.ts'
 export type * from './clock.ts'
@@ -54,6 +55,7 @@ export {
   type LeaseState,
 } from './lease.ts'
 export type * from './lease-store.ts'
+export { didYouMean } from './nearest-names.ts'
 export type * from './new-id.ts'
 export { makeOpenTask, type DeclarationRequest, type OpenTask } from './open-task.ts'
 export type * from './policy-set.ts'
@@ -114,3 +116,4 @@ export {
   type ParameterValue,
   type ParameterValues,
 } from './template.ts'
+export type * from './webhook-state.ts'

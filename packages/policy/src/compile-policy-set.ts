@@ -35,7 +35,9 @@ export interface PolicySetSource {
   /** What makes an issuer unsafe to trust: `issuerProblems` of the identity package. */
   readonly issuerProblems?: (issuer: Issuer) => readonly string[]
   /** What keeps a webhook from being sent: the app knows which addresses it may reach. */
-  readonly webhookProblems?: (webhook: Webhook) => readonly string[]
+  readonly webhookProblems?: (
+    webhook: Webhook,
+  ) => readonly { readonly path: string; readonly message: string }[]
   /** Throws a `MayflyError` when a connection cannot be used here: the providers package knows. */
   readonly assertConnection?: (connection: Connection) => void
 }
@@ -56,7 +58,7 @@ export function compilePolicySet(source: PolicySetSource): PolicySet {
   const guardrails = compileGuardrails(ofKind(resources, 'Guardrail'), claims, problems)
   const connections = byName<Connection>(ofKind(resources, 'Connection'))
   problems.push(...[...connections.values()].flatMap((each) => connectionProblems(source, each)))
-  problems.push(...ofKind<Webhook>(resources, 'Webhook').flatMap((one) => inUrl(source, one)))
+  problems.push(...ofKind<Webhook>(resources, 'Webhook').flatMap((one) => inWebhook(source, one)))
   const templates = new Map<string, CompiledTemplate>()
   for (const template of ofKind<ScopeTemplate>(resources, 'ScopeTemplate')) {
     const result = compileTemplate({
@@ -114,10 +116,9 @@ function connectionProblems(
   }
 }
 
-function inUrl(source: PolicySetSource, webhook: Webhook): readonly ResourceProblem[] {
-  const messages = source.webhookProblems?.(webhook) ?? []
-  const resource = `Webhook/${webhook.name}`
-  return messages.map((message) => ({ resource, path: 'spec.url', message }))
+function inWebhook(source: PolicySetSource, webhook: Webhook): readonly ResourceProblem[] {
+  const problems = source.webhookProblems?.(webhook) ?? []
+  return problems.map((problem) => ({ resource: `Webhook/${webhook.name}`, ...problem }))
 }
 
 /** Guardrails must also hold for themselves, so that a set without templates is checked too. */

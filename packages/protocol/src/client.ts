@@ -33,6 +33,7 @@ import {
   type TaskBody,
 } from './task.ts'
 import { templateListResponse, type TemplateListResponse } from './template.ts'
+import { webhookListResponse, type WebhookBody } from './webhook.ts'
 
 export interface ClientOptions {
   readonly baseUrl: URL
@@ -76,6 +77,7 @@ export interface Client extends ContainmentCalls {
   ): Promise<ApplyPolicySetResponse>
   currentPolicySet(call: AuthorizedCall): Promise<PolicySetBody>
   listTemplates(call: AuthorizedCall): Promise<TemplateListResponse>
+  listWebhooks(call: AuthorizedCall): Promise<readonly WebhookBody[]>
   health(call?: CallOptions): Promise<HealthResponse>
   /** Resolves for a broker that says it is not ready, too. */
   readiness(call?: CallOptions): Promise<ReadinessResponse>
@@ -96,7 +98,7 @@ export function makeClient(options: ClientOptions): Client {
   return {
     ...taskCalls(send),
     ...leaseCalls(send),
-    ...leakCalls(send),
+    ...signalCalls(send),
     ...containmentCalls(send, makeOpenStream(http)),
     ...policyCalls(send),
     ...healthCalls(send),
@@ -194,8 +196,12 @@ function wrapped(credential: Readonly<Record<string, string>>): Record<string, C
   )
 }
 
-function leakCalls(send: Send): Pick<Client, 'reportLeak'> {
+function signalCalls(send: Send): Pick<Client, 'reportLeak' | 'listWebhooks'> {
   return {
+    async listWebhooks({ token, ...options }) {
+      const [path, answer] = ['/v1/webhooks', webhookListResponse]
+      return (await send({ method: 'GET', path, answer, token, options })).webhooks
+    },
     reportLeak(body, { token, ...options }) {
       const answer = reportLeakResponse
       return send({ method: 'POST', path: '/v1/leaks', body, answer, token, options })

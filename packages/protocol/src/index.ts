@@ -63,3 +63,4 @@ export {
 export { type TemplateBody, type TemplateListResponse } from './template.ts'
 export { type DeliveryError } from './security-event.ts'
 export { selectorSchema, type SelectorBody } from './selector.ts'
+export { type WebhookBody } from './webhook.ts'

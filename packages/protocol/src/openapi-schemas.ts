@@ -10,6 +10,7 @@ import { explanationSchema, problemSchema } from './problem.ts'
 import { selectorSchema } from './selector.ts'
 import { declarationSchema, intentSchema, taskSchema } from './task.ts'
 import { templateSchema } from './template.ts'
+import { webhookSchema } from './webhook.ts'
 
 export interface ComponentSchemas {
   readonly schemas: Readonly<Record<string, unknown>>
@@ -30,6 +31,7 @@ const SHARED: Readonly<Record<string, z.ZodType>> = {
   ContainmentPreview: previewSchema,
   PolicySet: policySetSchema,
   Template: templateSchema,
+  Webhook: webhookSchema,
   Explanation: explanationSchema,
   Problem: problemSchema,
 }

@@ -1,8 +1,9 @@
 import { reportLeakRequest, reportLeakResponse } from './leak.ts'
 import type { Operation } from './operation.ts'
 import { deliveryError, securityEventToken } from './security-event.ts'
+import { webhookListResponse } from './webhook.ts'
 
-/** What others tell the broker. */
+/** What others tell the broker, and what it tells them. */
 export const signalOperations: readonly Operation[] = [
   {
     method: 'post',
@@ -35,5 +36,14 @@ export const signalOperations: readonly Operation[] = [
       schema: deliveryError,
     },
     problems: ['rate_limited', 'issuer_unavailable', 'database_unavailable', 'policy_unavailable'],
+  },
+  {
+    method: 'get',
+    path: '/v1/webhooks',
+    operationId: 'listWebhooks',
+    summary: 'Which webhooks there are, and how far deliveries to each have got',
+    tokens: ['operatorToken'],
+    answer: { status: 200, schema: webhookListResponse },
+    problems: ['role_required'],
   },
 ]

@@ -7,6 +7,7 @@ import type {
   Report,
   SecurityEventStore,
   TaskStore,
+  WebhookStates,
 } from '@mayfly/core'
 
 import { makeAuditLog } from './audit-log.ts'
@@ -25,6 +26,7 @@ import { makeSigningKeyStore, type SigningKeyStore } from './signing-key-store.t
 import { makeSecurityEventStore, pruneSecurityEvents } from './security-event-store.ts'
 import { makeTaskStore } from './task-store.ts'
 import { makeWebhookOutbox, type PostgresWebhookOutbox } from './webhook-outbox.ts'
+import { makeWebhookStates } from './webhook-states.ts'
 
 export interface StoreOptions extends DatabaseOptions {
   /** The first one seals, all of them open. */
@@ -37,6 +39,7 @@ export interface Store {
   readonly leases: Omit<PostgresLeaseStore, 'close'>
   readonly history: LeaseHistory
   readonly webhooks: PostgresWebhookOutbox
+  readonly webhookStates: WebhookStates
   readonly securityEvents: SecurityEventStore
   readonly tasks: TaskStore
   readonly audit: AuditLog
@@ -79,6 +82,7 @@ export function openStore(options: StoreOptions): Store {
     leases,
     history: makeLeaseHistory(database),
     webhooks: makeWebhookOutbox(database),
+    webhookStates: makeWebhookStates(database),
     securityEvents: makeSecurityEventStore(database),
     tasks: makeTaskStore(database),
     audit: makeAuditLog(database),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { ClaimedWebhook } from '@mayfly/core'
+import type { ClaimedWebhook, Webhook } from '@mayfly/core'
 import pg from 'pg'
 
 import { startStoreWorld, type StoreWorld } from '../../support/store-world.ts'
@@ -218,4 +218,66 @@ test('a webhook that is gone is forgotten, by whoever knows the newest policy se
   // The next one of that name begins with the set that brought it.
   await record('since then')
   expect(await marksAfter(await claim(), 1)).toEqual(['since then'])
+})
+
+describe('how a webhook stands', () => {
+  const stateOf = async (events: readonly string[]) => {
+    const webhook = { kind: 'Webhook', name, url: 'https://x.example', events, secret: 'env:X' }
+    const [state] = await world.store.webhookStates.of([webhook as Webhook])
+    return state
+  }
+
+  test('it is new until a worker has looked at it', async () => {
+    expect(await stateOf(['*'])).toEqual({
+      name,
+      known: false,
+      failures: 0,
+      failingSince: null,
+      note: null,
+      nextAttemptAt: null,
+      pending: 0,
+      pendingOrMore: false,
+      oldestPendingAt: null,
+    })
+  })
+
+  test('what it asked for and has not received is counted, and nothing else', async () => {
+    const claimed = await claim()
+    const asked = [['leak.reported'], ['webhook.*', 'leak.*'], ['*'], ['lease.*']]
+    const counts = () => Promise.all(asked.map(async (one) => (await stateOf(one))?.pending ?? NaN))
+    // Where other files keep transactions open, it begins before what this file wrote last.
+    const before = await counts()
+    await record('one')
+    await record('two')
+    await world.store.audit.record({ type: 'webhook.failing', data: {} })
+    const more = (await counts()).map((count, index) => count - (before[index] ?? NaN))
+    expect(more).toEqual([2, 3, 3, 0])
+    expect(await stateOf(['leak.reported'])).toMatchObject({
+      known: true,
+      pendingOrMore: false,
+      oldestPendingAt: expect.any(Date),
+    })
+    let end = claimed.position
+    await until(async () => {
+      const next = await world.store.webhooks.next(claimed, 1000)
+      end = next.end
+      return next.events.some(({ type }) => type === 'webhook.failing')
+    })
+    await world.store.webhooks.advance(claimed, end)
+    expect(await stateOf(['leak.reported'])).toMatchObject({ pending: 0, oldestPendingAt: null })
+  })
+
+  test('a failure shows with its reason and the next attempt, and since when it is failing', async () => {
+    const claimed = await claim()
+    const failure = { note: 'timed_out', delaySeconds: 60 } as const
+    await world.store.webhooks.postpone(claimed, { ...failure, failing: false })
+    expect(await stateOf(['*'])).toMatchObject({
+      failures: 1,
+      failingSince: null,
+      note: 'timed_out',
+      nextAttemptAt: expect.any(Date),
+    })
+    await world.store.webhooks.postpone(claimed, { ...failure, failing: true })
+    expect(await stateOf(['*'])).toMatchObject({ failures: 2, failingSince: expect.any(Date) })
+  })
 })

@@ -253,6 +253,7 @@ export async function brokerWorld(overrides: Partial<AppDeps> = {}): Promise<Bro
     },
     revocationSignal: () => AbortSignal.timeout(1000),
     ...makeIncidentFakes(note),
+    webhookStates: { of: () => Promise.resolve([]) },
     applyPolicySet: ({ documents, operator, dryRun }) => {
       note(`apply ${String(documents.length)} by ${operator.subject}${dryRun ? ' (dry)' : ''}`)
       return Promise.resolve({ applied: !dryRun, policySet })

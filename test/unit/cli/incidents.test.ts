@@ -189,3 +189,37 @@ describe('mayfly watch', () => {
     expect(stdout).toContain('lea_1')
   })
 })
+
+describe('webhooks', () => {
+  const webhook = {
+    name: 'soc',
+    origin: 'https://hooks.example',
+    events: ['*'],
+    state: 'failing',
+    failures: 9,
+    failingSince: '2026-11-23T12:00:00.000Z',
+    lastFailure: 'refused',
+    nextAttemptAt: '2026-11-23T12:10:00.000Z',
+    pending: 10_000,
+    pendingOrMore: true,
+    oldestPendingAt: '2026-11-23T11:00:00.000Z',
+  }
+
+  test('are listed with what keeps them from being delivered', async () => {
+    broker.answer('GET /v1/webhooks', { status: 200, body: { webhooks: [webhook] } })
+    expect((await runInMemory(['webhooks'], env)).stdout).toMatch(
+      /soc +failing +10000\+ +2026-11-23T11:00:00.000Z +9 .* +refused +https:\/\/hooks.example/,
+    )
+    const { stdout } = await runInMemory(['webhooks', '--json'], env)
+    expect(JSON.parse(stdout)).toEqual({ webhooks: [webhook] })
+  })
+
+  test('that do not exist are no error', async () => {
+    broker.answer('GET /v1/webhooks', { status: 200, body: { webhooks: [] } })
+    expect(await runInMemory(['webhooks'], env)).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: 'no webhooks\n',
+    })
+  })
+})

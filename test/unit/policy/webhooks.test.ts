@@ -56,7 +56,10 @@ describe('a Webhook document', () => {
     const resources = parseResourceDocuments([webhook()])
     const source = { version: 1, digest: 'd', resources }
     const problems = problemsOf(() =>
-      compilePolicySet({ ...source, webhookProblems: ({ url }) => [`${url} is elsewhere`] }),
+      compilePolicySet({
+        ...source,
+        webhookProblems: ({ url }) => [{ path: 'spec.url', message: `${url} is elsewhere` }],
+      }),
     )
     expect(problems).toEqual([
       {

@@ -20,6 +20,7 @@ import { refuseNullBytes } from './storable-text.ts'
 import { taskRoutes, type TaskRoutesDeps } from './task-routes.ts'
 import { templateRoutes, type TemplateRoutesDeps } from './template-routes.ts'
 import { traceRequest } from './trace-request.ts'
+import { webhookRoutes, type WebhookRoutesDeps } from './webhook-routes.ts'
 import { wellKnownRoutes, type WellKnownRoutesDeps } from './well-known-routes.ts'
 
 export interface AppDeps
@@ -34,6 +35,7 @@ export interface AppDeps
     SecurityEventRoutesDeps,
     TaskRoutesDeps,
     TemplateRoutesDeps,
+    WebhookRoutesDeps,
     WellKnownRoutesDeps {
   readonly taskTokens: TaskRoutesDeps['taskTokens'] & WellKnownRoutesDeps['taskTokens']
   readonly tasks: TaskRoutesDeps['tasks']
@@ -74,6 +76,7 @@ export function makeApp(deps: AppDeps): Express {
   app.use(leakRoutes(deps, authenticate))
   app.use(freezeRoutes(deps, authenticate))
   app.use(containmentRoutes(deps, authenticate))
+  app.use(webhookRoutes(deps, authenticate))
   app.use(notFound)
   app.use(problemHandler(deps.logger))
   return app

@@ -1,0 +1,33 @@
+/** Every type of audit event, and what has happened when it is written. */
+export const AUDIT_EVENTS = {
+  'authentication.refused': 'a token was presented and not accepted',
+  'task.opened': 'a task was opened',
+  'task.renewed': 'a task got another token, against a fresh workload token',
+  'task.closed': 'a task was closed, or its time was up',
+  'decision.denied': 'a lease was refused',
+  'lease.pending': 'a lease was decided and stored; its credential is about to be minted',
+  'lease.active': 'the credential was minted',
+  'lease.failed': 'the provider refused: nothing was minted',
+  'lease.surrendered': 'a credential was minted that nobody may have; it is revoked',
+  'lease.delivered': 'the holder received the credential',
+  'lease.ended': 'the lease is over; its credential is to die',
+  'lease.revoking': 'a revocation was begun',
+  'lease.revoked': 'the credential was proven dead',
+  'lease.revocation_failed': 'an attempt at a revocation failed; there will be another',
+  'lease.expired': 'the credential died by itself',
+  'aws.deny_policy_repaired': 'a deny policy had been changed by somebody else, and was restored',
+  'aws.role_revoked': 'all sessions of a role were cut off, because its deny policies are full',
+  'freeze.created': 'issuing was frozen for a selector',
+  'freeze.lifted': 'a freeze was lifted',
+  'containment.started': 'a containment was begun',
+  'containment.cancelled': 'a containment was called off',
+  'policy_set.applied': 'another policy set is in force',
+  'policy_set.refused': 'a policy set was refused',
+  'leak.reported': 'somebody reported a leaked credential',
+  'security_event.received': 'a security event came in',
+  'security_event.finished': 'the effect of a security event is complete',
+  'webhook.failing': 'a webhook has failed for long',
+  'webhook.recovered': 'a failing webhook received an event again',
+} as const
+
+export type AuditEventType = keyof typeof AUDIT_EVENTS
