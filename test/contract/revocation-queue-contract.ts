@@ -126,6 +126,13 @@ export function describeRevocationQueue(name: string, open: () => Promise<QueueS
       expect(rung()).toEqual(ids)
     })
 
+    test('a crowd of alarms is set in full', async () => {
+      const at = new Date(Date.now() + 3_600_000)
+      const ids = Array.from({ length: 2_000 }, (_, index) => `lea_${String(index)}`)
+      await Promise.all(ids.map((id) => queue.schedule(id, at)))
+      expect(await queue.depth()).toEqual({ delayed: 2_000, waiting: 0, active: 0 })
+    })
+
     test('an alarm survives the death of the broker that set it', async () => {
       const exit = await dieAfterScheduling(location, 'lea_1', new Date(Date.now() + 300))
       expect(exit).toBe('SIGKILL')

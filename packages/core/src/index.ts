@@ -1,6 +1,7 @@
 export { attenuate } from './attenuate.ts'
 export { AUDIT_EVENTS, type AuditEventType } from './audit-events.ts'
 export type * from './audit-log.ts'
+export { makeBatches, type BatchOptions } from './batches.ts'
 export type * from './claim.ts'
 export type * from './clock.ts'
 export { makeCloseTask, type CloseTask } from './close-task.ts'

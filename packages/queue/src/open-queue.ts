@@ -7,11 +7,11 @@ import {
   REDIS_PREFIX,
   type QueueLocation,
 } from './queue-location.ts'
-import type { jobOptions } from './revocation-job.ts'
+import type { NewRevocationJob } from './revocation-job.ts'
 
 /** What the two kinds of BullMQ queue have in common, as far as it is used here. */
 export interface OpenQueue {
-  add(name: string, data: object, options: ReturnType<typeof jobOptions>): Promise<unknown>
+  add(jobs: readonly NewRevocationJob[]): Promise<void>
   getJobCounts(...states: ('waiting' | 'delayed' | 'active')[]): Promise<Record<string, number>>
   close(): Promise<void>
 }
@@ -35,11 +35,15 @@ async function openOnPostgres(location: QueueLocation): Promise<OpenQueue> {
   queue.on('error', ignore)
   try {
     await queue.waitUntilReady()
+    return {
+      add: (jobs) => addTo(queue, jobs),
+      getJobCounts: (...states) => queue.getJobCounts(...states),
+      close: () => queue.close(),
+    }
   } catch (error) {
     await queue.close()
     throw error
   }
-  return queue
 }
 
 async function openOnRedis(location: QueueLocation, redisUrl: string): Promise<OpenQueue> {
@@ -66,7 +70,7 @@ async function openOnRedis(location: QueueLocation, redisUrl: string): Promise<O
     queue.on('error', ignore)
     await queue.waitUntilReady()
     return {
-      add: (name, data, options) => queue.add(name, data, options),
+      add: (jobs) => addTo(queue, jobs),
       getJobCounts: (...states) => queue.getJobCounts(...states),
       // BullMQ leaves a client open that it was given.
       close: async () => {
@@ -78,6 +82,17 @@ async function openOnRedis(location: QueueLocation, redisUrl: string): Promise<O
     client.disconnect()
     throw error
   }
+}
+
+/** On PostgreSQL a bulk has a price of its own, which one job alone need not pay. */
+async function addTo(
+  queue: Pick<Queue, 'add' | 'addBulk'>,
+  jobs: readonly NewRevocationJob[],
+): Promise<void> {
+  const [first, ...rest] = jobs
+  if (!first) return
+  if (rest.length === 0) await queue.add(first.name, first.data, first.opts)
+  else await queue.addBulk([...jobs])
 }
 
 /** Every failed add rejects and is reported by its caller; the event would say it a second time. */

@@ -8,11 +8,31 @@ export const revocationJob = z.strictObject({
 
 export const REVOCATIONS = 'revocations'
 
+export interface RevocationAlarm {
+  readonly leaseId: string
+  readonly at: Date
+}
+
+export interface NewRevocationJob {
+  readonly name: typeof REVOCATIONS
+  readonly data: z.output<typeof revocationJob>
+  readonly opts: JobsOptions
+}
+
+/** Throws for an id that is none. */
+export function jobOf({ leaseId, at }: RevocationAlarm): NewRevocationJob {
+  return {
+    name: REVOCATIONS,
+    data: revocationJob.parse({ leaseId }),
+    opts: jobOptions(leaseId, at),
+  }
+}
+
 /**
  * One job per lease and instant, so that scheduling twice is harmless and rescheduling is not
  * swallowed. BullMQ refuses ids that contain `:` or are plain integers.
  */
-export function jobOptions(leaseId: string, at: Date): JobsOptions {
+function jobOptions(leaseId: string, at: Date): JobsOptions {
   return {
     jobId: `${leaseId}-${String(at.getTime())}`,
     delay: Math.max(0, at.getTime() - Date.now()),

@@ -1,8 +1,8 @@
-import { MayflyError, type RevocationQueue } from '@mayfly/core'
+import { makeBatches, MayflyError, type RevocationQueue } from '@mayfly/core'
 
 import { openQueue, type OpenQueue } from './open-queue.ts'
 import type { QueueLocation } from './queue-location.ts'
-import { jobOptions, revocationJob, REVOCATIONS } from './revocation-job.ts'
+import { jobOf, type NewRevocationJob } from './revocation-job.ts'
 import { within } from './within.ts'
 
 export interface QueueDepth {
@@ -24,6 +24,8 @@ export interface ConnectedRevocationQueue extends RevocationQueue {
 const SCHEDULE_TIMEOUT_MS = 1_500
 /** The first connection also makes or upgrades BullMQ's tables. */
 const READY_TIMEOUT_MS = 15_000
+/** Alarms that are set in one statement at most. */
+const BATCH_SIZE = 256
 /** While the queue is away, one caller a second pays for finding out. */
 const REOPEN_PAUSE_MS = 1_000
 
@@ -39,21 +41,23 @@ export function makeRevocationQueue(location: QueueLocation): ConnectedRevocatio
     timeoutMs: number,
     work: (queue: OpenQueue) => Promise<Result>,
   ): Promise<Result> {
-    try {
-      return await within(timeoutMs, connection.get().then(work))
-    } catch (cause) {
-      throw new MayflyError('database_unavailable', 'the revocation queue did not answer', {
-        retryable: true,
-        cause,
-      })
-    }
+    return answered(() => within(timeoutMs, connection.get().then(work)))
   }
+
+  // One by one, PostgreSQL sets alarms more slowly than a busy broker mints, and those that wait for
+  // their turn for too long are given up.
+  const set = makeBatches<NewRevocationJob, undefined>({
+    limit: BATCH_SIZE,
+    write: async (jobs) => {
+      const added = connection.get().then((queue) => queue.add(jobs))
+      await within(SCHEDULE_TIMEOUT_MS, added)
+      return jobs.map(() => undefined)
+    },
+  })
 
   return {
     async schedule(leaseId, at) {
-      await use(SCHEDULE_TIMEOUT_MS, (queue) =>
-        queue.add(REVOCATIONS, revocationJob.parse({ leaseId }), jobOptions(leaseId, at)),
-      )
+      await answered(() => within(SCHEDULE_TIMEOUT_MS, set(jobOf({ leaseId, at }))))
     },
     async depth() {
       const counts = await use(SCHEDULE_TIMEOUT_MS, (queue) =>
@@ -66,6 +70,17 @@ export function makeRevocationQueue(location: QueueLocation): ConnectedRevocatio
       await use(READY_TIMEOUT_MS, () => Promise.resolve())
     },
     close: () => connection.close(),
+  }
+}
+
+async function answered<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw new MayflyError('database_unavailable', 'the revocation queue did not answer', {
+      retryable: true,
+      cause,
+    })
   }
 }
 
