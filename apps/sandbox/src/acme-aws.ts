@@ -8,14 +8,17 @@ const MINTER = `arn:aws:iam::${ACME_ACCOUNT}:user/mayfly-minter`
 const REVOKER = `arn:aws:iam::${ACME_ACCOUNT}:user/mayfly-revoker`
 const ROLES = `arn:aws:iam::${ACME_ACCOUNT}:role/mayfly-*`
 
-interface AwsSecrets {
+interface AcmeAwsOptions {
+  /** Secret access keys. */
   readonly minter: string
   readonly revoker: string
+  readonly port?: number
 }
 
 /** Acme's AWS account: three roles that only the minter may assume and only the revoker may deny. */
-export function startAcmeAws(secrets: AwsSecrets): Promise<AwsStandin> {
+export function startAcmeAws({ minter, revoker, ...at }: AcmeAwsOptions): Promise<AwsStandin> {
   return startAwsStandin({
+    ...at,
     account: ACME_ACCOUNT,
     roles: [
       role(
@@ -29,13 +32,13 @@ export function startAcmeAws(secrets: AwsSecrets): Promise<AwsStandin> {
     accessKeys: [
       {
         accessKeyId: MINTER_KEY_ID,
-        secretAccessKey: secrets.minter,
+        secretAccessKey: minter,
         principal: MINTER,
         policies: [allow(['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'], [ROLES])],
       },
       {
         accessKeyId: REVOKER_KEY_ID,
-        secretAccessKey: secrets.revoker,
+        secretAccessKey: revoker,
         principal: REVOKER,
         policies: [
           allow(['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'], [ROLES]),

@@ -8,9 +8,15 @@ const PERMISSIONS = {
   issues: 'write',
 } as const
 
+interface AcmeGithubOptions {
+  readonly appKey: string
+  readonly port?: number
+}
+
 /** Acme's GitHub: one App, installed on the organisation that `examples/acme` speaks of. */
-export function startAcmeGithub(appKey: string): Promise<GithubStandin> {
+export function startAcmeGithub({ appKey, ...at }: AcmeGithubOptions): Promise<GithubStandin> {
   return startGithubStandin({
+    ...at,
     apps: [{ appId: 1, slug: 'acme-mayfly', publicKey: appKey, permissions: PERMISSIONS }],
     installations: [
       {

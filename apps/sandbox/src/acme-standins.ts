@@ -10,6 +10,7 @@ import { MINTER_KEY_ID, REVOKER_KEY_ID, startAcmeAws } from './acme-aws.ts'
 import { startAcmeGithub } from './acme-github.ts'
 import { startAcmeVault, VAULT_ROLE_ID } from './acme-vault.ts'
 import type { SandboxSecrets } from './sandbox-secrets.ts'
+import type { StandinPorts } from './standin-ports.ts'
 
 /** The world around Mayfly, as `examples/acme` describes it, on loopback. */
 export interface AcmeStandins {
@@ -22,19 +23,25 @@ export interface AcmeStandins {
   stop(): Promise<void>
 }
 
-export async function startAcmeStandins(secrets: SandboxSecrets): Promise<AcmeStandins> {
+export async function startAcmeStandins(
+  secrets: SandboxSecrets,
+  ports: Partial<StandinPorts> = {},
+): Promise<AcmeStandins> {
   const oidc = await startOidcStandin({
     issuers: ['github-actions', 'gitlab', 'people', 'laptops'],
     ...(secrets.oidcKeys ? { keys: secrets.oidcKeys } : {}),
+    ...at(ports.oidc),
   })
-  const github = await startAcmeGithub(secrets.githubAppKey)
+  const github = await startAcmeGithub({ appKey: secrets.githubAppKey, ...at(ports.github) })
   const aws = await startAcmeAws({
     minter: secrets.awsMinterSecret,
     revoker: secrets.awsRevokerSecret,
+    ...at(ports.aws),
   })
   const vault = await startAcmeVault({
     rootToken: secrets.vaultRootToken,
     brokerSecretId: secrets.vaultSecretId,
+    ...at(ports.vault),
   })
   const standins = { oidc, github, aws, vault }
   return {
@@ -44,6 +51,10 @@ export async function startAcmeStandins(secrets: SandboxSecrets): Promise<AcmeSt
       await Promise.all(Object.values(standins).map((standin) => standin.stop()))
     },
   }
+}
+
+function at(port: number | undefined): { readonly port?: number } {
+  return port === undefined ? {} : { port }
 }
 
 type Servers = Pick<AcmeStandins, 'oidc' | 'github' | 'aws' | 'vault'>

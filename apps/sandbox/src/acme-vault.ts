@@ -16,15 +16,19 @@ const BROKER_POLICY = JSON.stringify({
   },
 })
 
-interface VaultSecrets {
+interface AcmeVaultOptions {
   readonly rootToken: string
   readonly brokerSecretId: string
+  readonly port?: number
 }
 
 /** Acme's Vault: a KV mount with a few teams' secrets, two databases, and the broker's AppRole. */
-export function startAcmeVault({ rootToken, brokerSecretId }: VaultSecrets): Promise<VaultStandin> {
+export function startAcmeVault({
+  brokerSecretId,
+  ...rest
+}: AcmeVaultOptions): Promise<VaultStandin> {
   return startVaultStandin({
-    rootToken,
+    ...rest,
     policies: { 'mayfly-broker-policy': BROKER_POLICY },
     appRoles: [
       { roleId: VAULT_ROLE_ID, secretId: brokerSecretId, policies: ['mayfly-broker-policy'] },

@@ -9,6 +9,7 @@ import { startEmbeddedPostgres } from './embedded-postgres.ts'
 import { freePort } from './free-port.ts'
 import { writeSandboxPolicies } from './sandbox-policies.ts'
 import { loadSandboxSecrets, saveSandboxSecrets } from './sandbox-secrets.ts'
+import { chooseStandinPorts } from './standin-ports.ts'
 
 export interface StackOptions {
   /** Holds the database, the logs and the key material of this stack; kept between starts. */
@@ -59,7 +60,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     progress('stand-ins for GitHub, AWS, Vault and the identity providers')
     const secretsFile = join(directory, 'secrets.json')
     const secrets = loadSandboxSecrets(secretsFile)
-    const standins = await startAcmeStandins(secrets)
+    const ports = await chooseStandinPorts(join(directory, 'standin-ports.json'))
+    const standins = await startAcmeStandins(secrets, ports)
     stops.push(() => standins.stop())
     saveSandboxSecrets(secretsFile, { ...secrets, oidcKeys: standins.oidc.exportKeys() })
 
