@@ -48,7 +48,7 @@ ${await stack.tokens.githubActions('payments')}
 
 ${pc.bold('Try')} ${pc.dim('(in another terminal, in this folder; the first line plays such a job)')}
   source ${relative(process.cwd(), environmentFile)}
-  npm run -s mayfly -- run --template vault-kv-read --action secret.read --param team=payments --param secret=app -- sh -c 'curl -s -H "X-Vault-Token: $VAULT_TOKEN" $VAULT_ADDR/v1/kv/data/payments/app'
+  npm run -s mayfly -- run --template vault-kv-read --action secret.read --param team=payments --param secret=app -- node -e 'const { VAULT_ADDR, VAULT_TOKEN } = process.env; fetch(VAULT_ADDR + "/v1/kv/data/payments/app", { headers: { "X-Vault-Token": VAULT_TOKEN } }).then(async (answer) => console.log(await answer.text()))'
   npm run -s mayfly -- leases
 
 ${pc.dim(`Logs and data: ${relative(process.cwd(), directory)}/. Ctrl-C stops it.`)}
