@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,8 @@ import { Queue, createPostgresBackend } from 'bullmq'
 import pg from 'pg'
 
 import { sealingKey } from '../../support/lease-fixtures.ts'
+import { childrenOf, isRunning } from '../../support/processes.ts'
+import { until } from '../../support/until.ts'
 
 let folder: string
 let running: EmbeddedPostgres[] = []
@@ -70,35 +72,7 @@ async function killed(child: ChildProcess): Promise<void> {
   await exit
 }
 
-async function untilGone(pid: number): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (isRunning(pid)) {
-    if (Date.now() > deadline) throw new Error(`process ${String(pid)} is still there`)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return process.platform !== 'linux' || !/^State:\s+Z/m.test(statusOf(pid))
-  } catch {
-    return false
-  }
-}
-
-function childrenOf(parent: number | undefined): readonly number[] {
-  return execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .flatMap(([pid, ppid]) => (ppid === parent && pid !== undefined ? [pid] : []))
-}
-
-function statusOf(pid: number): string {
-  const file = `/proc/${String(pid)}/status`
-  return existsSync(file) ? readFileSync(file, 'utf8') : 'State:\tZ'
-}
+const untilGone = (pid: number): Promise<void> => until(() => !isRunning(pid))
 
 describe('an embedded PostgreSQL', () => {
   test('keeps its data between starts, behind a socket and behind a password', async () => {
@@ -155,7 +129,7 @@ describe('an embedded PostgreSQL', () => {
   test('is stopped by the next start when it outlived owner and guard', async () => {
     const { child } = await startOwner()
     const pid = serverPid()
-    const guards = childrenOf(child.pid).filter((other) => other !== pid)
+    const guards = childrenOf(child.pid ?? 0).filter((other) => other !== pid)
     expect(guards.length).toBeGreaterThan(0)
     for (const guard of guards) process.kill(guard, 'SIGKILL')
     await killed(child)
