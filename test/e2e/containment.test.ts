@@ -98,7 +98,7 @@ test('R92 everything: all providers, side effects told before, and nothing live 
   expect(await codeOf(nothing)).toBe('selector_matches_nothing')
 }, 120_000)
 
-test('R92 killing the broker and the worker in the middle loses nothing', async () => {
+test('G10 R92 killing the broker and the worker in the middle loses nothing', async () => {
   const { stack } = world
   const tasks = await Promise.all(Array.from({ length: 6 }, () => world.openTask()))
   const issued = await Promise.all(tasks.map((task) => world.issue(task, ERRANDS.vault)))
@@ -135,7 +135,7 @@ test('R92 killing the broker and the worker in the middle loses nothing', async 
   expect(containment).toMatchObject({ state: 'finished', counts: { revoked: 6 } })
 }, 120_000)
 
-test('R93 of two hundred mints that race a freeze over HTTP, none that got through lives on', async () => {
+test('G10 R93 of two hundred mints that race a freeze over HTTP, none that got through lives on', async () => {
   // The template lets each task hold three leases.
   const tasks = await Promise.all(Array.from({ length: 67 }, () => world.openTask()))
   const call = await responder()

@@ -10,7 +10,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => world.stop(), 60_000)
 
-test('after SIGKILL of broker and worker everything is still there, and what is due is revoked', async () => {
+test('G3 after SIGKILL of broker and worker everything is still there, and what is due is revoked', async () => {
   const { stack } = world
   const uses = usesOf(stack.standins)
   const task = await world.openTask()
@@ -53,7 +53,7 @@ test('after SIGKILL of broker and worker everything is still there, and what is 
   await until(() => world.live() === 0)
 }, 120_000)
 
-test('R89 a broker that dies while GitHub mints leaves a lease that says what may exist', async () => {
+test('G1 R89 a broker that dies while GitHub mints leaves a lease that says what may exist', async () => {
   const { url, process } = await world.start('broker', { PROVIDER_TIMEOUT_MS: '1000' })
   const { github } = world.stack.standins
   const task = await world.openTask()

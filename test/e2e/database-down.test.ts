@@ -52,7 +52,7 @@ function expectUnavailable(answer: Answer): void {
   expect(answer.text).not.toMatch(/ECONN|127\.0\.0\.1|postgres|prisma/i)
 }
 
-test('without its database the broker says so, mints nothing, and comes back', async () => {
+test('G8 without its database the broker says so, mints nothing, and comes back', async () => {
   const { stack } = world
   const task = await world.openTask()
   const { lease, credential } = await world.issue(task, { ...ERRANDS.vault, ttlSeconds: 60 })

@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => world.stop(), 60_000)
 
-test('every lease works for what it is for and nothing else, until its time is up', async () => {
+test('G2 every lease works for what it is for and nothing else, until its time is up', async () => {
   const task = await world.openTask()
   const held = await Promise.all(
     ERRAND_NAMES.map(async (name) => {
@@ -41,7 +41,7 @@ test('every lease works for what it is for and nothing else, until its time is u
 describe.each(ERRAND_NAMES)('a %s lease', (name) => {
   const errand = ERRANDS[name]
 
-  test('R24 dies when its task closes', async () => {
+  test('G12 R24 dies when its task closes', async () => {
     const task = await world.openTask()
     const { lease, credential } = await world.issue(task, errand)
     expect(await uses[name].allowed(credential)).toBe(true)
@@ -68,7 +68,7 @@ describe.each(ERRAND_NAMES)('a %s lease', (name) => {
     expect(again.json['lease']).toMatchObject({ state: 'revoked', endReason: 'holder' })
   })
 
-  test('R63 another lease of the same subject on the same thing goes on', async () => {
+  test('G11 R63 another lease of the same subject on the same thing goes on', async () => {
     const first = await world.openTask()
     const second = await world.openTask()
     const one = await world.issue(first, errand)
@@ -111,7 +111,7 @@ describe('what a lease says of itself', () => {
   })
 })
 
-describe('a credential that could not be delivered', () => {
+describe('G5 a credential that could not be delivered', () => {
   test('is dead, and its lease says why', async () => {
     const task = await world.openTask()
     const { github } = world.stack.standins
@@ -140,7 +140,7 @@ describe('a credential that could not be delivered', () => {
 describe('R26 the same request sent twice', () => {
   const headers = { 'idempotency-key': 'once-and-never-again' }
 
-  test('mints once, and does not hand the secret over again', async () => {
+  test('G5 mints once, and does not hand the secret over again', async () => {
     const task = await world.openTask()
     const first = await world.ask(task, ERRANDS.vault, headers)
     const issued = world.issued()
@@ -249,7 +249,7 @@ describe('who may be an agent', () => {
   })
 })
 
-test('in the end nothing is live that the database does not call live', async () => {
+test('G1 in the end nothing is live that the database does not call live', async () => {
   const open = await world.sql('SELECT id FROM tasks WHERE closed_at IS NULL')
   const token = await world.stack.tokens.person('responder')
   for (const { id } of open) await world.call('POST', `/v1/tasks/${String(id)}/close`, { token })

@@ -100,7 +100,7 @@ test('a dry run changes nothing, and the same set again is no new version', asyn
   expect(await current()).toEqual(before)
 })
 
-test('R46 an invalid set changes nothing, and all that is wrong with it is said', async () => {
+test('G8 R46 an invalid set changes nothing, and all that is wrong with it is said', async () => {
   const before = await current()
   const bad = [
     ...changed('Agent', 'web-ci', { identities: [{ issuer: 'nobody', subject: 'x' }] }),
@@ -135,7 +135,7 @@ test('R46 another broker has a new set within a second, without a restart', asyn
   expect(answer.json['code']).toBe('denied')
 })
 
-test('R53 a new guardrail says why, and what would pass does pass', async () => {
+test('G9 R53 a new guardrail says why, and what would pass does pass', async () => {
   const task = await world.openTask()
   const applied = await apply([...original, guardrail(SHORT_READS)])
   expect(applied.json['applied']).toBe(true)

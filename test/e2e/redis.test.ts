@@ -41,7 +41,7 @@ onRedis('with the queue on Redis', () => {
     }
   }, 60_000)
 
-  test('R90 with Redis gone minting goes on, and the sweeper ends what is due', async () => {
+  test('G4 R90 with Redis gone minting goes on, and the sweeper ends what is due', async () => {
     const uses = usesOf(world.stack.standins)
     const task = await world.openTask()
     const before = await world.issue(task, { ...ERRANDS.vault, ttlSeconds: 4 })

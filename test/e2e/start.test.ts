@@ -117,7 +117,7 @@ const close = ({ url }: Started, taskTokenFile: string): Promise<string> =>
 
 const states = (leases: readonly LeaseBody[]): readonly string[] => leases.map(({ state }) => state)
 
-test('npm start survives SIGKILL: leases from before are there, and end, and nothing is left', async () => {
+test('G3 npm start survives SIGKILL: leases from before are there, and end, and nothing is left', async () => {
   const first = await npmStart()
   const taskTokenFile = join(folder, 'task-token')
   const taskId = await mint(first, { providers: ['github', 'aws', 'vault'], taskTokenFile })

@@ -83,7 +83,7 @@ describe('traces, from a caller over broker and queue to the worker', () => {
     )
   })
 
-  test('R118 no credential, token or parameter is in any of it', () => {
+  test('G6 R118 no credential, token or parameter is in any of it', () => {
     const all = receiver.bodies().join('\n')
     expect(all).toContain(leaseId)
     for (const secret of secrets) expect(all).not.toContain(secret)

@@ -60,7 +60,7 @@ describe('with the database down', () => {
     expect(await codeOf(client.openLease(LEASE, { token }))).toBe('answered')
   })
 
-  test('a credential that could not be recorded is killed and not handed out', async () => {
+  test('G1 a credential that could not be recorded is killed and not handed out', async () => {
     const { running, proxy } = await world()
     const { client, github } = running
     const { taskToken: token } = await running.openTask()

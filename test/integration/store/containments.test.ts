@@ -183,7 +183,7 @@ describe('a containment', () => {
 })
 
 describe('nothing escapes', () => {
-  test('R92 200 mints race one freeze, ten times over', async () => {
+  test('G10 R92 200 mints race one freeze, ten times over', async () => {
     const other = world.another()
     const seen = new Set<string | undefined>()
     for (let round = 0; round < 10; round += 1) {

@@ -43,7 +43,7 @@ async function activeLease(): Promise<Lease> {
 }
 
 describe('claims', () => {
-  test('of many racing revokers exactly one gets the lease', async () => {
+  test('G11 of many racing revokers exactly one gets the lease', async () => {
     const lease = await activeLease()
     await world.store.leases.end(lease.id, 'operator')
     const claims = kept(await race(40, (leases) => leases.claim(lease.id, 30)))
@@ -133,7 +133,7 @@ describe('the end of pending', () => {
 })
 
 describe('closing a task', () => {
-  test('R24 two hundred opens against one close leave no live lease that nobody ends', async () => {
+  test('G12 R24 two hundred opens against one close leave no live lease that nobody ends', async () => {
     const task = await openTask(world.store.tasks)
     const opens = race(200, (leases) => leases.open(leaseIntent(task)))
     const other = world.another()

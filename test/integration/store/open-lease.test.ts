@@ -117,7 +117,7 @@ describe('what is refused', () => {
     await expect(leases.open(leaseIntent(none))).rejects.toMatchObject({ code: 'task_unknown' })
   })
 
-  test('R106 is in the audit log, and stores nothing else', async () => {
+  test('G13 R106 is in the audit log, and stores nothing else', async () => {
     const task = await openTask(world.store.tasks)
     await world.store.tasks.close(task.id, 'holder')
     const intent = leaseIntent(task, request('a'))

@@ -101,7 +101,7 @@ describe('the audit log', () => {
   })
 })
 
-test('R66 no row of any table holds a handle or a key that can be read', async () => {
+test('G6 R66 no row of any table holds a handle or a key that can be read', async () => {
   const canary = freshId('canary')
   const { leases, tasks, signingKeys } = world.store
   const lease = await leases.open(

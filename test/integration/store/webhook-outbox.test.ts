@@ -56,7 +56,7 @@ describe('the outbox', () => {
     expect(await marksAfter(claimed, 1)).toEqual(['after'])
   })
 
-  test('never tells what did not commit', async () => {
+  test('G13 never tells what did not commit', async () => {
     const claimed = await claim()
     const client = await session()
     await client.query(INSERT, ['rolled back'])

@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts'
 import { bearer, brokerWorld, canary, lease, leaseRequest, taskRequest } from './broker-world.ts'
 
 describe('a credential', () => {
-  test('R29 goes out once, in a body that nobody keeps, and is then confirmed', async () => {
+  test('G5 R29 goes out once, in a body that nobody keeps, and is then confirmed', async () => {
     const world = await brokerWorld()
     const response = await request(world.server)
       .post('/v1/leases')

@@ -195,7 +195,7 @@ describe('a task token', () => {
   })
 })
 
-describe('R115 a caller who is nobody here', () => {
+describe('G9 R115 a caller who is nobody here', () => {
   test('cannot tell an unknown agent from one that is not allowed', async () => {
     const answers = new Set<string>()
     const reasons: [ErrorCode, ConstructorParameters<typeof IdentityRefusal>[0]][] = [

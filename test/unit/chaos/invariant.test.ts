@@ -43,7 +43,7 @@ describe('what the crash matrix calls broken', () => {
     })
   })
 
-  test('a credential without a lease is broken, even when it is dead', () => {
+  test('G1 a credential without a lease is broken, even when it is dead', () => {
     const { broken } = compare([lease({})], [credential({ fingerprint: 'other', live: false })])
     expect(broken).toEqual(['github issued print, which no lease knows of'])
   })

@@ -19,7 +19,7 @@ function outcome(declarations: readonly Declaration[], more: Partial<typeof aske
   }
 }
 
-describe('R17 a request', () => {
+describe('G7 R17 a request', () => {
   test('is covered by the declaration that it stays inside of', () => {
     const other = declaration({ template: 'other' })
     const covering = declaration()

@@ -42,7 +42,7 @@ function makeWorld() {
   return { diary, left, deps }
 }
 
-test('R92 freezes before anything else, and answers without waiting for the endings', async () => {
+test('G10 R92 freezes before anything else, and answers without waiting for the endings', async () => {
   const { diary, deps } = makeWorld()
   const ending: string[] = []
   const contain = makeContain(deps, (id) => {

@@ -293,7 +293,7 @@ describe('R20 the TTL', () => {
   })
 })
 
-describe('R53 the nearest request', () => {
+describe('G9 R53 the nearest request', () => {
   test('leaves out the actions that are refused', () => {
     const decision = decide({
       request: { actions: ['repo.read', 'repo.write'] },

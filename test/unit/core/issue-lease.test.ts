@@ -106,7 +106,7 @@ describe('issuing a lease', () => {
     expect((await world.leases.find('lea_1'))?.state).toBe('expired')
   })
 
-  test('R65 a credential wider than asked is revoked and never handed out', async () => {
+  test('G7 R65 a credential wider than asked is revoked and never handed out', async () => {
     const world = makeWorld()
     world.failMint(
       (leaseId) =>
@@ -170,7 +170,7 @@ describe('issuing a lease', () => {
   })
 })
 
-describe('a store that dies at any step leaves nothing live and unknown', () => {
+describe('G1 a store that dies at any step leaves nothing live and unknown', () => {
   const steps = ['open', 'activate', 'surrender', 'fail', 'end'] as const
 
   test.each(steps)('dying at %s', async (step) => {

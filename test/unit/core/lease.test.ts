@@ -32,7 +32,7 @@ test('R88 from every state a terminal one can be reached', () => {
   expect(states.filter((state) => !reachesEnd(state))).toEqual([])
 })
 
-test('revoked is reached only through revoking', () => {
+test('G2 revoked is reached only through revoking', () => {
   expect(statesBefore('revoked')).toEqual(['revoking'])
 })
 

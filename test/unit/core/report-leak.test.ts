@@ -77,7 +77,7 @@ describe('a leaked credential', () => {
     ])
   })
 
-  test('is never called dead before it is', async () => {
+  test('G2 is never called dead before it is', async () => {
     for (const state of ['revoking', 'revocation_failed', 'active'] as const) {
       const [found] = await world([lease], state).run()
       expect(found?.outcome).toBe('may_be_live')
@@ -108,7 +108,7 @@ describe('a leaked credential', () => {
     expect(diary).toContain('end lea_1: leaked')
   })
 
-  test('is not answered for when the lookup fails', async () => {
+  test('G13 is not answered for when the lookup fails', async () => {
     const reportLeak = makeReportLeak({
       history: {
         withFingerprint: () => Promise.reject(new MayflyError('database_unavailable', 'down')),

@@ -35,7 +35,7 @@ describe('revoking a lease', () => {
     })
   })
 
-  test('a credential nobody received is revoked at the delivery deadline', async () => {
+  test('G5 a credential nobody received is revoked at the delivery deadline', async () => {
     const world = makeWorld()
     await world.issue(input, here)
     world.advance(30)
@@ -43,7 +43,7 @@ describe('revoking a lease', () => {
     expect((await world.leases.find('lea_1'))?.endReason).toBe('undelivered')
   })
 
-  test('many at once: one acts', async () => {
+  test('G11 many at once: one acts', async () => {
     const world = await withActiveLease()
     world.advance(600)
     const outcomes = await Promise.all(Array.from({ length: 5 }, () => world.revoke('lea_1', here)))
@@ -63,7 +63,7 @@ describe('revoking a lease', () => {
     expect(await world.revoke('lea_1', here)).toEqual({ outcome: 'revoked' })
   })
 
-  test('R91 a provider that is down is asked again, for as long as the credential may live', async () => {
+  test('G3 R91 a provider that is down is asked again, for as long as the credential may live', async () => {
     const world = await withActiveLease()
     world.advance(600)
     world.failRevoke(new MayflyError('provider_unavailable', 'down', { retryable: true }))

@@ -43,7 +43,7 @@ test('a pass with nothing due does nothing', async () => {
   expect(world.live.size).toBe(1)
 })
 
-test('R90 a due lease is revoked without any queue', async () => {
+test('G4 R90 a due lease is revoked without any queue', async () => {
   const world = makeWorld()
   const { sweep } = await sweeperOver(world)
   world.advance(600)
@@ -51,7 +51,7 @@ test('R90 a due lease is revoked without any queue', async () => {
   expect(world.live.size).toBe(0)
 })
 
-test('R24 a task past its end is closed, and its leases die in the same pass', async () => {
+test('G12 R24 a task past its end is closed, and its leases die in the same pass', async () => {
   const world = makeWorld()
   const { sweep, closed } = await sweeperOver(world, ['tsk_1'])
   expect(await sweep(here)).toEqual({ tasksClosed: 1, revoked: 1, retried: 0, more: false })

@@ -65,7 +65,7 @@ describe('a decision', () => {
     })
   })
 
-  test('R40 without a permit is a denial that names no rule', () => {
+  test('G8 R40 without a permit is a denial that names no rule', () => {
     const policy = '@id("never") permit(principal, action, resource) when { context.ttl > 9999 };'
     expect(refusal(decide(world(template({ policy }))))).toEqual(denied(null))
   })
@@ -108,7 +108,7 @@ describe('a decision', () => {
   })
 })
 
-describe('R41 a policy that fails to evaluate', () => {
+describe('G8 R41 a policy that fails to evaluate', () => {
   const overflow = 'context.ttl * 9223372036854775807 > 0'
 
   test('as a forbid denies, where Cedar alone would allow', () => {

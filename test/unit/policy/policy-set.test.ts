@@ -252,7 +252,7 @@ describe('versions', () => {
 })
 
 describe('the source of policy sets', () => {
-  test('R46 fails closed until there is a set', () => {
+  test('G8 R46 fails closed until there is a set', () => {
     expect(() => makePolicySource().current()).toThrow(
       expect.objectContaining({ code: 'policy_unavailable' }),
     )

@@ -162,7 +162,7 @@ function attack(compiled: CompiledTemplate, runs: number): number {
   return rendered
 }
 
-describe('R18 no parameter value reaches beyond its template', () => {
+describe('G7 R18 no parameter value reaches beyond its template', () => {
   const directory = new URL('../../../examples/acme/', import.meta.url)
   const files = readdirSync(directory).filter((file) => file.endsWith('.yaml'))
   const resources = parseResourceFiles(

@@ -10,7 +10,7 @@ const key = (id: string): SealingKey => ({
 })
 const secret = new Secret('ghs_secret ü')
 
-describe('R117 a sealer', () => {
+describe('G6 R117 a sealer', () => {
   test('opens what it sealed, and never seals alike twice', () => {
     const sealer = makeSealer([key('k1')])
     const [one, two] = [sealer.seal(secret, 'lea_1'), sealer.seal(secret, 'lea_1')]
