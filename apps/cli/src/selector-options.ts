@@ -37,12 +37,12 @@ export const SELECTOR_HELP = `Which leases (those given must all match):
                                 2026-11-23T12:00:00Z
       --everything              all of them`
 
-type Values = { readonly [Name in keyof typeof SELECTOR_OPTIONS]?: string | boolean }
+export type SelectorValues = { readonly [Name in keyof typeof SELECTOR_OPTIONS]?: string | boolean }
 
 /** Reads the selector from a command line, and what is wrong with it before anything is sent. */
-export function readSelector(values: Values): SelectorBody {
+export function readSelector(values: SelectorValues): SelectorBody {
   const given = Object.keys(SELECTOR_OPTIONS).flatMap((option) => {
-    const value = values[option as keyof Values] // its own keys
+    const value = values[option as keyof SelectorValues] // its own keys
     if (value === undefined) return []
     const field = option.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
     return [[field, field === 'templateVersion' ? Number(value) : value] as const]

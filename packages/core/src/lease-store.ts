@@ -5,6 +5,7 @@ import type { Idempotency } from './idempotency.ts'
 import type { EndReason, Lease } from './lease.ts'
 import type { CredentialProvider, RevocationHandle } from './provider.ts'
 import type { TemplateLimits } from './resources.ts'
+import type { Selector } from './selector.ts'
 import type { Task } from './task.ts'
 
 /**
@@ -96,8 +97,9 @@ export interface Activation {
 
 export interface LeaseFilter {
   readonly taskId?: string
-  readonly agent?: string
   readonly target?: string
+  /** In its one spelling. */
+  readonly selector?: Selector
   readonly live?: boolean
   readonly limit: number
 }

@@ -14,6 +14,7 @@ import {
   leaseResponse,
   openLeaseResponse,
   type LeaseBody,
+  type LeaseList,
   type LeaseQuery,
   type OpenLeaseRequest,
 } from './lease.ts'
@@ -66,7 +67,7 @@ export interface Client extends ContainmentCalls {
   openLease(request: OpenLeaseRequest, call: RepeatableCall): Promise<OpenedLease>
   getLease(leaseId: string, call: AuthorizedCall): Promise<LeaseBody>
   /** With an operator token: every lease. With a task token: those of its task. */
-  listLeases(query: LeaseQuery, call: AuthorizedCall): Promise<readonly LeaseBody[]>
+  listLeases(query: LeaseQuery, call: AuthorizedCall): Promise<LeaseList>
   /** Revokes now, and answers with the lease as it stands: look at `state` before calling it dead. */
   revokeLease(leaseId: string, call: AuthorizedCall): Promise<LeaseBody>
   /** Ends and revokes whatever lease the credential belongs to, and tells its story. */
@@ -163,18 +164,9 @@ function leaseCalls(
       const { lease } = await send({ method: 'GET', path, answer: leaseResponse, token, options })
       return lease
     },
-    async listLeases(query, { token, ...options }) {
-      const answer = leaseListResponse
-      const path = '/v1/leases'
-      const { leases } = await send({
-        method: 'GET',
-        path,
-        query: { ...query },
-        answer,
-        token,
-        options,
-      })
-      return leases
+    listLeases(query, { token, ...options }) {
+      const [path, answer] = ['/v1/leases', leaseListResponse]
+      return send({ method: 'GET', path, query: { ...query }, answer, token, options })
     },
     async revokeLease(leaseId, { token, ...options }) {
       const path = `/v1/leases/${encodeURIComponent(leaseId)}`

@@ -40,6 +40,7 @@ export {
   leaseListQuery,
   openLeaseRequest,
   type LeaseBody,
+  type LeaseList,
   type LeaseQuery,
   type OpenLeaseRequest,
 } from './lease.ts'

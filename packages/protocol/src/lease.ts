@@ -10,6 +10,7 @@ import {
   templateName,
   ttlSeconds,
 } from './fields.ts'
+import { selectorQuery, type SelectorBody } from './selector.ts'
 
 export const openLeaseRequest = z.strictObject({
   template: templateName,
@@ -66,21 +67,28 @@ export const openLeaseResponse = z.object({
 
 export const leaseResponse = z.object({ lease: leaseSchema })
 
+/** Besides a selector's fields, which select as they do in a containment. */
 export const leaseListQuery = z.strictObject({
+  ...selectorQuery,
   live: z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' }).exactOptional(),
+  /** One of a lease's `targets`, exactly. */
   target: z.string().min(1).max(500).exactOptional(),
-  agent: z.string().min(1).max(200).exactOptional(),
+  /** The same as `task`. */
   taskId: taskId.exactOptional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 })
 
 /** The same filter, as a caller of the client writes it. */
-export interface LeaseQuery {
+export interface LeaseQuery extends SelectorBody {
   readonly live?: boolean
   readonly target?: string
-  readonly agent?: string
   readonly taskId?: string
   readonly limit?: number
 }
 
-export const leaseListResponse = z.object({ leases: z.array(leaseSchema) })
+export const leaseListResponse = z.object({
+  leases: z.array(leaseSchema),
+  /** True when there are more leases than are listed. */
+  truncated: z.boolean(),
+})
+export type LeaseList = z.output<typeof leaseListResponse>

@@ -117,7 +117,12 @@ const leaseOperations: readonly Operation[] = [
     tokens: ['taskToken', 'operatorToken'],
     query: leaseListQuery,
     answer: { status: 200, schema: leaseListResponse },
-    problems: ['role_required'],
+    problems: [
+      'role_required',
+      'selector_invalid',
+      'selector_window_invalid',
+      'selector_everything_not_alone',
+    ],
   },
   {
     method: 'get',

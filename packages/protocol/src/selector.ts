@@ -58,5 +58,15 @@ export const selectorSchema = z.strictObject({
 })
 export type SelectorBody = z.output<typeof selectorSchema>
 
+/** The same fields as parameters of a query, where everything is text. */
+export const selectorQuery = {
+  ...selectorSchema.shape,
+  templateVersion: z.coerce.number().int().min(1).max(2_147_483_647).exactOptional(),
+  everything: z
+    .stringbool({ truthy: ['true'], falsy: [], case: 'sensitive' })
+    .pipe(z.literal(true))
+    .exactOptional(),
+}
+
 /** As shown: a newer broker may know more fields. */
 export const shownSelector = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))

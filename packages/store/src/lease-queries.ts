@@ -56,17 +56,31 @@ export function makeLeaseQueries(database: Database): LeaseQueries {
   }
 }
 
-/** Newest first: ids begin with their time, so the primary key is the order. */
+/**
+ * Newest first: ids begin with their time, so the primary key is the order.
+ *
+ * The live ones that a selector matches are found first and sorted then: walking the primary key
+ * until enough of them have turned up would read all that are dead where few are alive. The
+ * statement has no name: planned anew each time, it uses the indexes that the selector's own fields
+ * allow.
+ */
 function listStatement(filter: LeaseFilter): { text: string; values: readonly unknown[] } {
+  const { taskId, target, live, selector, limit } = filter
   const values: unknown[] = []
   const bind = (value: unknown): string => `$${String(values.push(value))}`
   const conditions = [
-    ...(filter.taskId === undefined ? [] : [`task_id = ${bind(filter.taskId)}`]),
-    ...(filter.agent === undefined ? [] : [`agent = ${bind(filter.agent)}`]),
-    ...(filter.target === undefined ? [] : [`targets @> ARRAY[${bind(filter.target)}]`]),
-    ...(filter.live === undefined ? [] : [filter.live ? LIVE : `NOT ${LIVE}`]),
+    ...(taskId === undefined ? [] : [`task_id = ${bind(taskId)}`]),
+    ...(target === undefined ? [] : [`targets @> ARRAY[${bind(target)}]`]),
+    ...(live === undefined ? [] : [live ? `due_at IS NOT NULL AND ${LIVE}` : `NOT ${LIVE}`]),
+    ...(selector ? [`selector_matches(${bind(JSON.stringify(selector))}::jsonb, leases)`] : []),
   ]
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
-  const text = `SELECT ${LEASE_COLUMNS} FROM leases ${where} ORDER BY id DESC LIMIT ${bind(filter.limit)}`
+  const newest = `ORDER BY id DESC LIMIT ${bind(limit)}`
+  const matching = `WITH matching AS MATERIALIZED (SELECT id FROM leases ${where})`
+  const text =
+    live === true && selector
+      ? `${matching} SELECT ${LEASE_COLUMNS} FROM leases
+           WHERE id IN (SELECT id FROM matching ${newest}) ORDER BY id DESC`
+      : `SELECT ${LEASE_COLUMNS} FROM leases ${where} ${newest}`
   return { text, values }
 }

@@ -149,11 +149,20 @@ describe('a broker', () => {
     const { task, taskToken } = await running.openTask()
     const { lease } = await client.openLease(LEASE, { token: taskToken })
     const responder = await running.operatorToken('responder@acme.example')
-    const live = await client.listLeases(
-      { live: true, target: 'github:repo-id:4201', taskId: task.id },
-      { token: responder },
-    )
-    expect(live.map(({ id }) => id)).toEqual([lease.id])
+    for (const reach of [
+      { target: 'github:repo-id:4201' },
+      { repository: 'Acme/Web' },
+      { permission: 'contents:read', organisation: 'acme', provider: 'github' },
+    ] as const) {
+      const query = { live: true, taskId: task.id, ...reach }
+      const { leases, truncated } = await client.listLeases(query, { token: responder })
+      expect([reach, leases.map(({ id }) => id), truncated]).toEqual([reach, [lease.id], false])
+    }
+    const elsewhere = { live: true, repository: 'acme/payments' }
+    expect(await client.listLeases(elsewhere, { token: responder })).toEqual({
+      leases: [],
+      truncated: false,
+    })
     expect(await client.revokeLease(lease.id, { token: responder })).toMatchObject({
       state: 'revoked',
       endReason: 'operator',
@@ -193,7 +202,7 @@ describe('a broker', () => {
     const call = client.openLease(LEASE, { token, signal: hangUp.signal })
     const failed = call.catch((error: unknown) => error)
     const leases = async (): Promise<readonly { state: string; endReason: string | null }[]> =>
-      client.listLeases({ taskId: task.id }, { token })
+      (await client.listLeases({ taskId: task.id }, { token })).leases
     await until(async () => (await leases()).length === 1)
     hangUp.abort()
     expect(await failed).toMatchObject({ name: 'AbortError' })

@@ -61,3 +61,30 @@ test.each([
   expect(plan).not.toContain('selector_matches')
   expect(plan).not.toContain('vault')
 })
+
+test.each([
+  [{ repository: 'acme/r7' }, 4],
+  [{ agent: 'a', organisation: 'acme' }, 50],
+  [{ agent: 'nobody' }, 0],
+])('what is live and matches %j is listed, the newest first', async (selector, count) => {
+  const listed = await world.store.leases.list({ live: true, selector, limit: 50 })
+  const ids = listed.map(({ id }) => id)
+  expect(ids).toHaveLength(count)
+  expect(ids).toEqual(ids.toSorted().toReversed())
+  expect(listed.every(({ state }) => state === 'active')).toBe(true)
+})
+
+// An agent of few leases: walking the primary key until they turn up would read all of the table.
+test('a list of live leases by selector never walks through the dead ones', async () => {
+  const plan = await planOf(
+    `WITH matching AS MATERIALIZED (
+        SELECT id FROM leases WHERE due_at IS NOT NULL
+          AND (state IN ('pending', 'active', 'revoking', 'revocation_failed')
+            AND credential_expires_at > now())
+          AND selector_matches('{"agent": "nobody"}'::jsonb, leases))
+      SELECT id FROM leases WHERE id IN (SELECT id FROM matching ORDER BY id DESC LIMIT 100)
+        ORDER BY id DESC`,
+  )
+  expect(plan).not.toContain('Seq Scan')
+  expect(plan).not.toContain('Scan Backward')
+})

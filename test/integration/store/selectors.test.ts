@@ -141,6 +141,11 @@ test('R92 a preview finds what a selector means, and a freeze refuses just that'
       const lease = await openLease(world, await intentOf(l, true))
       const { leases } = await world.store.containments.preview(asked, 10_000)
       expect([asked, leases.some(({ id }) => id === lease.id)]).toEqual([asked, expected])
+      for (const live of [{ live: true }, {}]) {
+        const listed = await world.store.leases.list({ selector: asked, ...live, limit: 10_000 })
+        expect([asked, listed.some(({ id }) => id === lease.id)]).toEqual([asked, expected])
+      }
+      expect(await world.store.leases.list({ selector: asked, live: false, limit: 9 })).toEqual([])
 
       const id = freshId('frz')
       const by = { createdBy: 'people#r', reason: 'r', expiresAt: null }

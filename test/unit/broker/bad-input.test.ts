@@ -197,13 +197,7 @@ describe('requests that go nowhere', () => {
   })
 
   test('a query that does not parse is a bad request', async () => {
-    for (const query of [
-      'live=perhaps',
-      'limit=0',
-      'limit=many',
-      'owner=dana',
-      'agent=a&agent=b',
-    ]) {
+    for (const query of ['live=perhaps', 'limit=0', 'limit=many', 'nobody=dana', 'taskId=t']) {
       const response = await request((await brokerWorld()).server)
         .get(`/v1/leases?${query}`)
         .set(bearer('operator_auditor'))

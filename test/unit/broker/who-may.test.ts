@@ -178,8 +178,8 @@ describe('a task token', () => {
       .get('/v1/leases?taskId=tsk_2&live=true&limit=5')
       .set(bearer('operator_auditor'))
     expect(world.filters).toEqual([
-      { taskId: 'tsk_1', limit: 100 },
-      { taskId: 'tsk_2', live: true, limit: 5 },
+      { taskId: 'tsk_1', limit: 101 },
+      { taskId: 'tsk_2', live: true, limit: 6 },
     ])
   })
 

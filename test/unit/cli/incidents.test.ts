@@ -176,14 +176,21 @@ describe('mayfly watch', () => {
   const route = 'GET /v1/leases?live=true&limit=1000'
 
   test('writes a line for each change where there is no terminal', async () => {
-    broker.answer(route, { status: 200, body: { leases: [] } })
-    broker.answer(route, { status: 200, body: { leases: [leaseBody('github', 'lea_1')] } }, 1)
+    broker.answer(route, { status: 200, body: { leases: [], truncated: false } })
+    broker.answer(
+      route,
+      { status: 200, body: { leases: [leaseBody('github', 'lea_1')], truncated: false } },
+      1,
+    )
     const run = runInMemory(['watch', '--count', '1'], env)
     expect((await run).stdout).toBe('lea_1 active github payments-claude github:target\n')
   })
 
   test('redraws in place on a terminal', async () => {
-    broker.answer(route, { status: 200, body: { leases: [leaseBody('github', 'lea_1')] } })
+    broker.answer(route, {
+      status: 200,
+      body: { leases: [leaseBody('github', 'lea_1')], truncated: false },
+    })
     const { stdout } = await runInMemory(['watch', '--count', '1'], env, { isTTY: true })
     expect(stdout.startsWith('\u001B[H1 live leases at ')).toBe(true)
     expect(stdout).toContain('lea_1')

@@ -58,7 +58,7 @@ describe('leases', () => {
   ]
 
   test('are a table that greps', async () => {
-    broker.answer('GET /v1/leases', { status: 200, body: { leases: list } })
+    broker.answer('GET /v1/leases', { status: 200, body: { leases: list, truncated: false } })
     const { stdout } = await runInMemory(['leases'], env)
     const lines = stdout.split('\n').map((line) => line.trimEnd().split(/ {2,}/))
     expect(lines).toEqual([
@@ -77,7 +77,7 @@ describe('leases', () => {
   })
 
   test('have colours on a terminal, and nowhere else', async () => {
-    broker.answer('GET /v1/leases', { status: 200, body: { leases: list } })
+    broker.answer('GET /v1/leases', { status: 200, body: { leases: list, truncated: false } })
     const escape = '\u001B['
     const colored = async (isTTY: boolean, more = {}) =>
       (await runInMemory(['leases'], { ...env, ...more }, { isTTY })).stdout.includes(escape)
@@ -87,19 +87,25 @@ describe('leases', () => {
   })
 
   test('are asked for by what the options say', async () => {
-    const path = '/v1/leases?live=true&target=github%3Arepo%3Aacme%2Fx&agent=a&taskId=tsk_1&limit=5'
-    broker.answer(`GET ${path}`, { status: 200, body: { leases: [] } })
-    const { status, stdout } = await runInMemory(
+    const path =
+      '/v1/leases?task=tsk_1&agent=a&templateVersion=2&repository=acme%2Fx&awsAccount=123456789012' +
+      '&target=github%3Aorg%3Aacme&live=true&limit=5'
+    broker.answer(`GET ${path}`, { status: 200, body: { leases: [], truncated: true } })
+    const { status, stdout, stderr } = await runInMemory(
       [
-        ...['leases', '--live', '--target', 'github:repo:acme/x', '--agent', 'a'],
-        ...['--task', 'tsk_1', '--limit', '5', '--json'],
+        ...['leases', '--live', '--target', 'github:org:acme', '--agent', 'a', '--limit', '5'],
+        ...['--task', 'tsk_1', '--repository', 'acme/x', '--aws-account', '123456789012'],
+        ...['--template-version', '2', '--json'],
       ],
       env,
     )
-    expect({ status, body: JSON.parse(stdout) as unknown }).toEqual({
+    expect({ status, body: JSON.parse(stdout) as unknown, stderr }).toEqual({
       status: 0,
-      body: { leases: [] },
+      body: { leases: [], truncated: true },
+      stderr: 'there are more: ask with a larger --limit\n',
     })
+    const mistaken = await runInMemory(['leases', '--repository', 'x'], env)
+    expect(mistaken).toMatchObject({ status: 2, stderr: expect.stringContaining('--repository') })
   })
 
   test('cannot rewrite the terminal that shows them', async () => {
@@ -108,7 +114,7 @@ describe('leases', () => {
       provider: 'github',
       agent: 'a\u001B]0;b\u0007\u202Ec',
     }
-    broker.answer('GET /v1/leases', { status: 200, body: { leases: [evil] } })
+    broker.answer('GET /v1/leases', { status: 200, body: { leases: [evil], truncated: false } })
     const { stdout } = await runInMemory(['leases'], env)
     expect(stdout).toContain('a\uFFFD]0;b\uFFFD\uFFFDc')
   })

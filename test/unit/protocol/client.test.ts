@@ -152,7 +152,10 @@ describe('the client', () => {
       [`POST /v1/tasks/${task.id}/close`]: { task, leaseIds: [lease.id] },
       [`GET /v1/leases/${lease.id}`]: { lease },
       [`DELETE /v1/leases/${lease.id}`]: { lease },
-      'GET /v1/leases?live=true&target=github%3Arepo%3Aa%2Fb&limit=5': { leases: [lease] },
+      'GET /v1/leases?live=true&target=github%3Arepo%3Aa%2Fb&limit=5': {
+        leases: [lease],
+        truncated: false,
+      },
       'POST /v1/policy-sets': { applied: true, policySet: set },
       'GET /v1/policy-sets/current': { policySet: set },
       'GET /v1/templates': { policySetVersion: 3, templates: [] },
@@ -170,7 +173,7 @@ describe('the client', () => {
     expect(await client.revokeLease(lease.id, call)).toEqual(lease)
     expect(
       await client.listLeases({ live: true, target: 'github:repo:a/b', limit: 5 }, call),
-    ).toEqual([lease])
+    ).toEqual({ leases: [lease], truncated: false })
     expect(await client.applyPolicySet({ resources: [{}] }, call)).toEqual({
       applied: true,
       policySet: set,

@@ -3,19 +3,19 @@ import {
   type EndLease,
   type IssueLease,
   type Lease,
-  type LeaseFilter,
   type LeaseStore,
   type Report,
   type Task,
   type TaskStore,
 } from '@mayfly/core'
-import { leaseListQuery, openLeaseRequest } from '@mayfly/protocol'
+import { openLeaseRequest } from '@mayfly/protocol'
 import { Router, type Request, type Response } from 'express'
 
 import { ANY_ROLE, callerOf, type Authenticate } from './authenticate.ts'
 import { callerSignal, deliver } from './deliver.ts'
 import { idempotencyOf } from './idempotency.ts'
 import { leaseBody } from './lease-body.ts'
+import { leaseFilterOf } from './lease-filter.ts'
 import { parseRequest } from './parse-request.ts'
 import { contextOf } from './request-context.ts'
 import { routed } from './routed.ts'
@@ -58,10 +58,11 @@ export function leaseRoutes(deps: LeaseRoutesDeps, authenticate: Authenticate): 
 
   router.get('/v1/leases', routed, authenticate.taskOrOperator(ANY_ROLE), async (req, res) => {
     const caller = callerOf(res, 'task', 'operator')
-    const filter: LeaseFilter = parseRequest(leaseListQuery, { ...req.query })
+    const { limit, ...filter } = leaseFilterOf({ ...req.query })
     const own = caller.kind === 'task' ? { taskId: caller.taskId } : {}
-    const leases = await deps.leases.list({ ...filter, ...own })
-    res.json({ leases: leases.map(leaseBody) })
+    // One more than is shown tells whether there are more.
+    const found = await deps.leases.list({ ...filter, ...own, limit: limit + 1 })
+    res.json({ leases: found.slice(0, limit).map(leaseBody), truncated: found.length > limit })
   })
 
   router.get(one, routed, authenticate.taskOrOperator(ANY_ROLE), async (req, res) => {

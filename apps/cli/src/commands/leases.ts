@@ -1,20 +1,22 @@
 import { brokerClient } from '../broker.ts'
 import type { Command } from '../command.ts'
 import { colorsFor, leaseTable } from '../lease-table.ts'
+import { LEASE_QUERY_OPTIONS, leaseQueryOf } from '../lease-query.ts'
 import { parseOptions } from '../parse-options.ts'
+import { SELECTOR_HELP } from '../selector-options.ts'
 import { operatorOrTaskToken, TASK_TOKEN_OPTIONS, TOKEN_OPTIONS } from '../tokens.ts'
 import { UsageError } from '../usage-error.ts'
 import { writeJson } from '../write-json.ts'
 
-const help = `mayfly leases [--live] [--target TARGET] [--agent NAME] [--task ID]
+const help = `mayfly leases [--live] [--repository OWNER/NAME] [--aws-account ID] …
 
 Lists leases, the newest first. With an operator's token (MAYFLY_OPERATOR_TOKEN,
 MAYFLY_OPERATOR_TOKEN_FILE or --token-file) all of them; with a task token those of its task.
 
+${SELECTOR_HELP}
+      --target TARGET    one of the targets that a lease is shown with, exactly
+
       --live             only those whose credential may still work
-      --target TARGET    only those that reach it, such as github:repo:acme/payments
-      --agent NAME       only those of one agent
-      --task ID          only those of one task
       --limit N          no more than N (100)
       --token-file PATH  where the operator token is
       --task-token-file PATH
@@ -25,10 +27,8 @@ MAYFLY_OPERATOR_TOKEN_FILE or --token-file) all of them; with a task token those
 const options = {
   ...TOKEN_OPTIONS,
   ...TASK_TOKEN_OPTIONS,
+  ...LEASE_QUERY_OPTIONS,
   live: { type: 'boolean' },
-  target: { type: 'string' },
-  agent: { type: 'string' },
-  task: { type: 'string' },
   limit: { type: 'string' },
   json: { type: 'boolean' },
 } as const
@@ -38,20 +38,19 @@ export const leases: Command = {
   help,
   async run(args, terminal) {
     const { values } = parseOptions(args, options)
-    const { live, target, agent, task, limit } = values
-    const found = await brokerClient(terminal).listLeases(
+    const { live, limit } = values
+    const list = await brokerClient(terminal).listLeases(
       {
+        ...leaseQueryOf(values),
         ...(live !== undefined && { live }),
-        ...(target !== undefined && { target }),
-        ...(agent !== undefined && { agent }),
-        ...(task !== undefined && { taskId: task }),
         ...(limit !== undefined && { limit: parseLimit(limit) }),
       },
       { token: await operatorOrTaskToken(terminal, values) },
     )
-    if (values.json) writeJson(terminal.stdout, { leases: found })
-    else if (found.length === 0) terminal.stderr.write('no leases\n')
-    else terminal.stdout.write(leaseTable(found, colorsFor(terminal)))
+    if (values.json) writeJson(terminal.stdout, list)
+    else if (list.leases.length === 0) terminal.stderr.write('no leases\n')
+    else terminal.stdout.write(leaseTable(list.leases, colorsFor(terminal)))
+    if (list.truncated) terminal.stderr.write(`there are more: ask with a larger --limit\n`)
     return 0
   },
 }

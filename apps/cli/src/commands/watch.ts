@@ -1,24 +1,26 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import type { LeaseBody, LeaseQuery } from '@mayfly/protocol'
+import type { LeaseBody } from '@mayfly/protocol'
 
 import { brokerClient } from '../broker.ts'
 import type { Command } from '../command.ts'
 import { parseDuration } from '../duration.ts'
 import { colorsFor, leaseTable } from '../lease-table.ts'
+import { LEASE_QUERY_OPTIONS, leaseQueryOf } from '../lease-query.ts'
 import { parseOptions } from '../parse-options.ts'
+import { SELECTOR_HELP } from '../selector-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { operatorOrTaskToken, TASK_TOKEN_OPTIONS, TOKEN_OPTIONS } from '../tokens.ts'
 import { UsageError } from '../usage-error.ts'
 
-const help = `mayfly watch [--target TARGET] [--agent NAME] [--task ID]
+const help = `mayfly watch [--repository OWNER/NAME] [--aws-account ID] …
 
 Shows the live leases and redraws them as they come and go; q or Ctrl-C ends it. Without a terminal
 each change is a line. Takes the tokens of \`mayfly leases\`.
 
-      --target TARGET    only those that reach it, such as github:repo:acme/payments
-      --agent NAME       only those of one agent
-      --task ID          only those of one task
+${SELECTOR_HELP}
+      --target TARGET    one of the targets that a lease is shown with, exactly
+
       --every DURATION   looks again after so long (1s)
       --count N          ends after looking N times
       --token-file PATH  where the operator token is
@@ -30,9 +32,7 @@ each change is a line. Takes the tokens of \`mayfly leases\`.
 const options = {
   ...TOKEN_OPTIONS,
   ...TASK_TOKEN_OPTIONS,
-  target: { type: 'string' },
-  agent: { type: 'string' },
-  task: { type: 'string' },
+  ...LEASE_QUERY_OPTIONS,
   every: { type: 'string' },
   count: { type: 'string' },
   json: { type: 'boolean' },
@@ -44,6 +44,7 @@ export const watch: Command = {
   async run(args, terminal) {
     const { values } = parseOptions(args, options)
     const client = brokerClient(terminal)
+    const query = { ...leaseQueryOf(values), live: true, limit: 1000 }
     const everyMs = parseDuration(values.every ?? '1s') * 1000
     const show = values.json ? jsonLines(terminal) : viewFor(terminal)
     const ended = new AbortController()
@@ -54,7 +55,8 @@ export const watch: Command = {
       for (let left = timesOf(values.count); ; left -= 1) {
         // Read anew each time: a token that is renewed in its file is good for hours.
         const token = await operatorOrTaskToken(terminal, values)
-        show(await client.listLeases(queryOf(values), { token }))
+        const { leases } = await client.listLeases(query, { token })
+        show(leases)
         if (left <= 1) return 0
         await pause(everyMs, undefined, { signal: ended.signal }).catch(() => undefined)
         if (ended.signal.aborted) return 0
@@ -72,21 +74,6 @@ function timesOf(count: string | undefined): number {
   const times = count === undefined ? Infinity : Number(count)
   if (times >= 1) return times
   throw new UsageError('--count is a number from 1')
-}
-
-function queryOf(values: {
-  readonly target?: string
-  readonly agent?: string
-  readonly task?: string
-}): LeaseQuery {
-  const { target, agent, task } = values
-  return {
-    live: true,
-    limit: 1000,
-    ...(target !== undefined && { target }),
-    ...(agent !== undefined && { agent }),
-    ...(task !== undefined && { taskId: task }),
-  }
 }
 
 type Show = (leases: readonly LeaseBody[]) => void
