@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { CredentialText, makeClient } from '@mayfly/protocol'
+import { CredentialText, makeClient, type Client } from '@mayfly/protocol'
 import { freePort, startApp, type AppProcess } from '@mayfly/sandbox'
 import { startOidcStandin } from '@mayfly/standins'
 import pg from 'pg'
@@ -28,27 +28,47 @@ export interface BenchWorld {
   readonly databaseUrl: string
   readonly broker: AppProcess
   readonly github: ScriptServer
+  readonly client: Client
+  /** What its broker and workers seal handles with. */
+  readonly sealingKeys: string
   /** A token of a task that has just been opened. */
-  openTask(): Promise<string>
-  startWorker(environment?: Readonly<Record<string, string>>): Promise<AppProcess>
+  openTask(declarations?: readonly LeaseRequest[]): Promise<string>
+  /** A token of somebody who may look at everything and contain it. */
+  signIn(): Promise<CredentialText>
+  startWorker(environment?: Readonly<Record<string, string>>): Promise<WorkerProcess>
   /** Credentials that the provider would still accept. */
   liveCredentials(): Promise<number>
   stop(): Promise<void>
+}
+
+export interface WorkerProcess extends AppProcess {
+  /** Where its metrics are. */
+  readonly url: URL
 }
 
 export interface WorldOptions {
   readonly name: string
   /** Where BullMQ finds its jobs. Absent: in the database. */
   readonly redisUrl?: string
+  /** The folder of the policy set. */
+  readonly policies?: string
+  /** For its broker and workers. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
-export const LEASE_REQUEST = {
+export interface LeaseRequest {
+  readonly template: string
+  readonly actions: readonly string[]
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+export const LEASE_REQUEST: LeaseRequest = {
   template: 'github-bench',
   actions: ['repo.read'],
   parameters: { repository: 'acme/web' },
 }
 
-const POLICIES = fileURLToPath(new URL('./policies', import.meta.url))
+export const POLICIES = fileURLToPath(new URL('./policies', import.meta.url))
 
 export async function startWorld(host: BenchHost, options: WorldOptions): Promise<BenchWorld> {
   const stops: (() => Promise<void>)[] = []
@@ -70,7 +90,7 @@ interface Stopping {
 
 async function startParts(
   host: BenchHost,
-  { name, redisUrl }: WorldOptions,
+  { name, redisUrl, policies = POLICIES, environment: more = {} }: WorldOptions,
   { stops, stop }: Stopping,
 ): Promise<BenchWorld> {
   const databaseUrl = await createDatabase(host, name)
@@ -79,16 +99,18 @@ async function startParts(
   const github = await startScriptServer('./instant-github.ts')
   stops.push(() => github.stop())
 
+  const sealingKeys = `bench:${randomBytes(32).toString('base64')}`
   const environment = {
     PATH: process.env['PATH'] ?? '',
     DATABASE_URL: databaseUrl,
     ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
-    SEALING_KEYS: `bench:${randomBytes(32).toString('base64')}`,
+    SEALING_KEYS: sealingKeys,
     BENCH_ISSUER: oidc.named('bench').issuer,
     BENCH_PEOPLE_ISSUER: oidc.named('people').issuer,
     BENCH_GITHUB_API_URL: github.url.origin,
     BENCH_GITHUB_APP_PRIVATE_KEY: appKey(),
     ...(host.profile === null ? {} : profiling(host.profile)),
+    ...more,
   }
   const startProcess = async (
     app: 'broker' | 'worker',
@@ -115,7 +137,7 @@ async function startParts(
   const broker = await startProcess('broker', brokerUrl, {
     PORT: brokerUrl.port,
     PUBLIC_URL: brokerUrl.origin,
-    BOOTSTRAP_POLICIES: POLICIES,
+    BOOTSTRAP_POLICIES: policies,
     RATE_LIMIT_PER_MINUTE: '1000000000',
     RATE_LIMIT_PER_MINUTE_PER_CALLER: '1000000000',
   })
@@ -126,19 +148,26 @@ async function startParts(
     databaseUrl,
     broker,
     github,
+    client,
+    sealingKeys,
     stop,
-    async openTask() {
+    async openTask(declarations = [LEASE_REQUEST]) {
       const claims = { aud: 'mayfly', sub: 'bench', repository_id: '42' }
       const issued = await oidc.named('bench').issue(claims, { algorithm: 'ES256' })
       const { taskToken } = await client.openTask(
-        { intent: { reason: 'benchmark' }, declarations: [LEASE_REQUEST] },
+        { intent: { reason: 'benchmark' }, declarations: declarations.map(mutable) },
         { token: new CredentialText(issued) },
       )
       return taskToken.reveal()
     },
+    async signIn() {
+      const claims = { aud: 'mayfly', sub: 'bench@acme.example' }
+      const issued = await oidc.named('people').issue(claims, { algorithm: 'ES256' })
+      return new CredentialText(issued)
+    },
     async startWorker(env = {}) {
       const url = await freeUrl()
-      return startProcess('worker', url, { HEALTH_PORT: url.port, ...env })
+      return { ...(await startProcess('worker', url, { HEALTH_PORT: url.port, ...env })), url }
     },
     async liveCredentials() {
       const response = await fetch(new URL('/_live', github.url))
@@ -146,6 +175,10 @@ async function startParts(
       return live
     },
   }
+}
+
+function mutable({ template, actions, parameters }: LeaseRequest) {
+  return { template, actions: [...actions], parameters: { ...parameters } }
 }
 
 async function createDatabase(host: BenchHost, name: string): Promise<string> {

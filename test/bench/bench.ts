@@ -2,19 +2,23 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-import { startEmbeddedPostgres } from '@mayfly/sandbox'
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@mayfly/sandbox'
 import pc from 'picocolors'
 
 import { redisVersion, startRedis } from '../support/redis-server.ts'
 import type { BenchHost } from './bench-world.ts'
 import { postmasterPid } from './cpu-time.ts'
 import { hostFacts } from './host-facts.ts'
+import { benchContainment } from './containment-bench.ts'
 import { benchLag, type LagFigures } from './lag-bench.ts'
 import { benchMemory } from './memory-bench.ts'
 import { benchMint } from './mint-bench.ts'
 import { readOptions, type Part } from './options.ts'
-import { benchSweep } from './sweep-bench.ts'
-import { hostTable, lagTable, memoryTable, mintTable, sweepTable } from './tables.ts'
+import { benchReach } from './reach-bench.ts'
+import { containmentTable, reachTable, sweepTable } from './revocation-tables.ts'
+import { prepareStatementTimes } from './statement-times.ts'
+import { benchSweep, type SweepFigures } from './sweep-bench.ts'
+import { hostTable, lagTable, memoryTable, mintTable } from './tables.ts'
 
 const options = readOptions(process.argv.slice(2))
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -36,23 +40,36 @@ const benches: Readonly<Record<Part, (host: BenchHost) => Promise<object>>> = {
     return figures
   },
   async lag(host) {
-    const queues =
-      host.redisUrl === null ? (['postgres'] as const) : (['redis', 'postgres'] as const)
-    const all: LagFigures[] = []
-    for (const queue of queues) {
-      const leases = queue === 'redis' ? 10_000 : 2_000
-      const size = quick
-        ? { leases: 500, overSeconds: 10, mintWithinSeconds: 20 }
-        : { leases, overSeconds: 60, mintWithinSeconds: leases / 100 + 20 }
-      progress(`queue on ${queue}`)
-      all.push(await benchLag(host, queue, { ...size, progress }))
+    const figures: LagFigures[] = []
+    for (const { queue, workers, ...full } of lagRuns(host)) {
+      const size = quick ? { leases: 500, overSeconds: 10, mintWithinSeconds: 20 } : full
+      progress(`queue on ${queue}, workers: ${workers}`)
+      figures.push(await benchLag(host, queue, { ...size, workers, progress }))
     }
-    print(lagTable(all))
-    return all
+    print(lagTable(figures))
+    return figures
   },
   async sweep(host) {
-    const figures = await benchSweep(host, { leases: quick ? 1_000 : 10_000, progress })
+    const figures: SweepFigures[] = []
+    for (const made of ['minted', 'inserted'] as const) {
+      const leases = made === 'minted' ? 10_000 : 100_000
+      figures.push(await benchSweep(host, { leases: quick ? 1_000 : leases, made, progress }))
+    }
     print(sweepTable(figures))
+    return figures
+  },
+  async containment(host) {
+    const sizes = quick ? [10, 100] : [10, 100, 1_000, 10_000]
+    const figures = await benchContainment(host, { sizes, progress })
+    print(containmentTable(figures))
+    return figures
+  },
+  async reach(host) {
+    const size = quick
+      ? { ended: 20_000, live: 100, asked: 50 }
+      : { ended: 1_000_000, live: 5_000, asked: 1_000 }
+    const figures = await benchReach(host, { ...size, progress })
+    print(reachTable(figures))
     return figures
   },
   async memory(host) {
@@ -67,6 +84,25 @@ const benches: Readonly<Record<Part, (host: BenchHost) => Promise<object>>> = {
   },
 }
 
+interface LagRun {
+  readonly queue: LagFigures['queue']
+  readonly workers: LagFigures['workers']
+  readonly leases: number
+  readonly overSeconds: number
+  readonly mintWithinSeconds: number
+}
+
+/** The longer minting takes, the longer nothing is measured: on a calm machine a minute is enough. */
+function lagRuns({ redisUrl }: BenchHost): readonly LagRun[] {
+  const size = { overSeconds: 60, leases: 10_000, mintWithinSeconds: 100 }
+  const runs: readonly LagRun[] = [
+    { queue: 'redis', workers: 'one', ...size },
+    { queue: 'redis', workers: 'one of two killed', ...size },
+    { queue: 'postgres', workers: 'one', ...size, leases: 2_000, mintWithinSeconds: 30 },
+  ]
+  return redisUrl === null ? runs.filter(({ queue }) => queue === 'postgres') : runs
+}
+
 async function run(host: BenchHost): Promise<object> {
   const figures: Partial<Record<Part, object>> = {}
   for (const part of options.parts) {
@@ -76,10 +112,18 @@ async function run(host: BenchHost): Promise<object> {
   return figures
 }
 
+/** Times its statements, where it can. */
+async function startTimedPostgres(dataDirectory: string): Promise<EmbeddedPostgres> {
+  const postgres = await startEmbeddedPostgres({ dataDirectory })
+  if (!(await prepareStatementTimes(postgres.connectionString('postgres')))) return postgres
+  await postgres.stop()
+  return startEmbeddedPostgres({ dataDirectory })
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'mayfly-bench-'))
 const stops: (() => Promise<void>)[] = []
 try {
-  const postgres = await startEmbeddedPostgres({ dataDirectory: join(directory, 'postgres') })
+  const postgres = await startTimedPostgres(join(directory, 'postgres'))
   stops.push(() => postgres.stop())
   const redis = redisVersion() === null ? null : await startRedis({ appendfsync: 'everysec' })
   if (redis) stops.push(() => redis.stop())

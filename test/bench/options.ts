@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-const PARTS = ['mint', 'lag', 'sweep', 'memory'] as const
+const PARTS = ['mint', 'lag', 'sweep', 'containment', 'reach', 'memory'] as const
 export type Part = (typeof PARTS)[number]
 
 export interface BenchOptions {

@@ -37,6 +37,8 @@ export interface Watch {
   readonly databaseUrl: string
   readonly leases: number
   readonly deadlineSeconds: number
+  /** Called once, when no more than half of them are left. */
+  readonly halfway?: () => void
   readonly progress: (line: string) => void
 }
 
@@ -56,12 +58,18 @@ export async function revocationLag(watch: Watch): Promise<RevocationLag> {
   }
 }
 
-async function untilDead(client: pg.Client, { deadlineSeconds, progress }: Watch): Promise<void> {
+async function untilDead(client: pg.Client, watch: Watch): Promise<void> {
+  const { leases, deadlineSeconds, progress } = watch
+  let { halfway } = watch
   const deadline = Date.now() + deadlineSeconds * 1000
   for (let told = Date.now(); ;) {
     const { rows } = await client.query<{ left: number }>(LEFT)
     const left = rows[0]?.left ?? NaN
     if (left === 0) return
+    if (left <= leases / 2) {
+      halfway?.()
+      halfway = undefined
+    }
     if (Date.now() > deadline) throw new Error(`${String(left)} leases are still alive`)
     if (Date.now() - told > 10_000) {
       told = Date.now()

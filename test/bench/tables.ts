@@ -1,11 +1,8 @@
-import Table from 'cli-table3'
-import pc from 'picocolors'
-
+import { judged, table } from './draw-table.ts'
 import type { HostFacts } from './host-facts.ts'
 import type { LagFigures } from './lag-bench.ts'
 import type { MemoryFigures } from './memory-bench.ts'
 import type { MintFigures, Side } from './mint-bench.ts'
-import type { SweepFigures } from './sweep-bench.ts'
 
 export function hostTable(facts: HostFacts): string {
   return table(
@@ -51,9 +48,10 @@ export function mintTable(figures: MintFigures): string {
 
 export function lagTable(figures: readonly LagFigures[]): string {
   return table(
-    ['queue', 'leases', 'ending over', 'lag p50', 'p99', 'max', 'retries'],
+    ['queue', 'workers', 'leases', 'ending over', 'lag p50', 'p99', 'max', 'retries'],
     figures.map((lag) => [
       lag.queue,
+      lag.workers,
       String(lag.leases),
       `${lag.endsOverSeconds.toFixed(0)} s`,
       `${lag.p50Ms.toFixed(0)} ms`,
@@ -67,21 +65,6 @@ export function lagTable(figures: readonly LagFigures[]): string {
   )
 }
 
-export function sweepTable({ leases, leasesPerSecond, target }: SweepFigures): string {
-  return table(
-    ['due at once, no queue', 'revoked by one worker'],
-    [
-      [
-        `${String(leases)} leases`,
-        judged(
-          leasesPerSecond >= target,
-          `${leasesPerSecond.toFixed(0)}/s (at least ${String(target)})`,
-        ),
-      ],
-    ],
-  )
-}
-
 export function memoryTable({ samples, targetMib }: MemoryFigures): string {
   return table(
     ['mints', `broker resident (under ${String(targetMib)} MiB)`],
@@ -90,14 +73,4 @@ export function memoryTable({ samples, targetMib }: MemoryFigures): string {
       judged(residentMib < targetMib, `${residentMib.toFixed(0)} MiB`),
     ]),
   )
-}
-
-function judged(good: boolean, text: string): string {
-  return good ? pc.green(text) : pc.red(text)
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const drawn = new Table({ head: [...head], style: { head: ['bold'], border: [], compact: true } })
-  for (const row of rows) drawn.push([...row])
-  return drawn.toString()
 }
