@@ -27,7 +27,9 @@ export function previewText(preview: PreviewBody): string {
   )
   const lines = [
     `${String(total)} live leases match ${printable(selectorText(preview.selector))}: ${providers.join(', ')}`,
-    ...(preview.truncated ? [`only the first ${String(leases.length)} are listed`] : []),
+    ...(preview.truncated
+      ? [`only the first ${String(leases.length)} are listed, and what follows is about them`]
+      : []),
     ...irrevocable.map(
       ({ leaseId, until, reason }) =>
         `cannot be killed early: ${leaseId}, until ${until}: ${reason}`,

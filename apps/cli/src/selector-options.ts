@@ -28,7 +28,7 @@ export const SELECTOR_OPTIONS = {
 export const SELECTOR_HELP = `Which leases (those given must all match):
       --repository OWNER/NAME   whatever reaches it, by name or by id
       --organisation NAME       a GitHub organisation
-      --permission NAME:LEVEL   who has at least that: contents:write
+      --permission PERMISSION   contents:write (or more), s3:PutObject, s3:Put*, vault:update
       --aws-account ID, --aws-role ARN
       --vault-path PATH         it, what is below it, and prefixes that cover it
       --agent NAME, --task ID, --lease ID, --owner NAME, --issuer NAME, --subject ISSUER#SUB

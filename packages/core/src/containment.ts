@@ -65,12 +65,17 @@ export interface NewContainment {
   readonly idempotency: Idempotency | null
 }
 
+/** How many leases are alike. */
+export interface LeaseGroup extends Pick<Lease, 'provider' | 'agent' | 'state'> {
+  readonly count: number
+}
+
 export interface ContainmentStore {
-  /** Leases that match and may be live, and how many there are in all. */
+  /** Leases that match and may be live: up to `limit` of them, and all of them counted. */
   preview(
     selector: Selector,
     limit: number,
-  ): Promise<{ readonly total: number; readonly leases: readonly Lease[] }>
+  ): Promise<{ readonly groups: readonly LeaseGroup[]; readonly leases: readonly Lease[] }>
   /**
    * Commits the freeze and the containment, and nothing else, so that it takes milliseconds. The
    * same request again, or one for the same selector and incident while that is still open, gives the

@@ -1,10 +1,11 @@
-import type { ContainmentStore } from './containment.ts'
+import type { ContainmentStore, LeaseGroup } from './containment.ts'
 import type { Lease } from './lease.ts'
 import { normaliseSelector, type Selector } from './selector.ts'
 
 /** What a containment would do, before it does anything. */
 export interface ContainmentPreview {
   readonly selector: Selector
+  /** Of all that match, listed or not; so are the counts. */
   readonly total: number
   readonly byProvider: Readonly<Record<string, number>>
   readonly byAgent: Readonly<Record<string, number>>
@@ -12,8 +13,9 @@ export interface ContainmentPreview {
   /** All of them, unless there are more than can be shown. */
   readonly leases: readonly Lease[]
   readonly truncated: boolean
-  /** What nothing that can be sent will kill early. */
+  /** Of those listed, what nothing that can be sent will kill early. */
   readonly irrevocable: readonly Stubborn[]
+  /** Of ending those listed. */
   readonly sideEffects: readonly SideEffect[]
 }
 
@@ -32,7 +34,7 @@ export type SideEffect =
 
 export type PreviewContainment = (selector: Selector) => Promise<ContainmentPreview>
 
-/** Shown at once. Beyond that nobody reads, and the counts are still exact where it matters. */
+/** Shown at once. Beyond that nobody reads, and the counts are still exact. */
 const SHOWN = 10_000
 
 export function makePreviewContainment(
@@ -40,13 +42,14 @@ export function makePreviewContainment(
 ): PreviewContainment {
   return async (asked) => {
     const selector = normaliseSelector(asked)
-    const { total, leases } = await containments.preview(selector, SHOWN)
+    const { groups, leases } = await containments.preview(selector, SHOWN)
+    const total = groups.reduce((sum, { count }) => sum + count, 0)
     return {
       selector,
       total,
-      byProvider: counted(leases, ({ provider }) => provider),
-      byAgent: counted(leases, ({ agent }) => agent),
-      byState: counted(leases, ({ state }) => state),
+      byProvider: summed(groups, ({ provider }) => provider),
+      byAgent: summed(groups, ({ agent }) => agent),
+      byState: summed(groups, ({ state }) => state),
       leases,
       truncated: leases.length < total,
       irrevocable: leases.flatMap(stubbornness),
@@ -82,11 +85,20 @@ function sideEffectsOf(leases: readonly Lease[]): readonly SideEffect[] {
   ]
 }
 
-function counted<Item>(
+function counted(items: readonly string[], keyOf: (item: string) => string): Counts {
+  return summed(
+    items.map((item) => ({ key: keyOf(item), count: 1 })),
+    ({ key }) => key,
+  )
+}
+
+type Counts = Readonly<Record<string, number>>
+
+function summed<Item extends Pick<LeaseGroup, 'count'>>(
   items: readonly Item[],
   keyOf: (item: Item) => string,
-): Record<string, number> {
+): Counts {
   const counts = new Map<string, number>()
-  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1)
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + item.count)
   return Object.fromEntries([...counts].sort(([, one], [, other]) => other - one))
 }

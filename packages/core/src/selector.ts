@@ -21,7 +21,10 @@ export interface Selector {
   /** `acme/payments`, by whichever means a lease reaches it. */
   readonly repository?: string
   readonly organisation?: string
-  /** A GitHub permission and its level, `contents:write`: whoever has at least that. */
+  /**
+   * `contents:write` on GitHub (at least that level), `s3:PutObject` or `s3:Put*` on AWS,
+   * `vault:update`: a capability on any path.
+   */
   readonly permission?: string
   readonly awsAccount?: string
   /** An ARN. */
@@ -55,9 +58,10 @@ export function normaliseSelector(asked: Selector): Selector {
   return { ...fields, ...spelledOnce(fields), ...windowOf(fields) }
 }
 
-/** Names that GitHub compares without case, and a path that may be written as a folder. */
-function spelledOnce({ repository, organisation, vaultPath }: Selector): Selector {
+/** Names that GitHub and AWS compare without case, and a path that may be written as a folder. */
+function spelledOnce({ repository, organisation, permission, vaultPath }: Selector): Selector {
   return {
+    ...(permission !== undefined && { permission: permission.toLowerCase() }),
     ...(repository !== undefined && { repository: repository.toLowerCase() }),
     ...(organisation !== undefined && { organisation: organisation.toLowerCase() }),
     ...(vaultPath !== undefined && { vaultPath: vaultPath.replace(/\/(?:\*)?$/, '') }),

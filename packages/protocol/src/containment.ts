@@ -94,6 +94,7 @@ export type ContainedLeaseBody = z.output<typeof containedLeaseSchema>
 
 export const previewSchema = z.object({
   selector: shownSelector,
+  /** Of all that match, whether they are listed or not; so are the three counts. */
   total: count,
   byProvider: z.record(z.string(), count),
   byAgent: z.record(z.string(), count),
@@ -101,8 +102,9 @@ export const previewSchema = z.object({
   leases: z.array(leaseSchema),
   /** True when there are more leases than are listed. */
   truncated: z.boolean(),
-  /** What nothing that can be sent will kill early. */
+  /** Of those listed, what nothing that can be sent will kill early. */
   irrevocable: z.array(z.object({ leaseId, until: instant, reason: z.string() })),
+  /** Of ending those listed. */
   sideEffects: z.array(
     z.object({
       kind: z.string(),

@@ -30,10 +30,18 @@ export const selectorSchema = z.strictObject({
     .string()
     .regex(new RegExp(`^${githubName}$`))
     .exactOptional(),
-  /** Whoever has at least that level: `contents:read` selects those who can write, too. */
+  /**
+   * GitHub: whoever has at least that level, so `contents:read` selects those who can write, too.
+   * AWS: whoever may do that action, or one that begins like it (`s3:Put*`), and whoever takes a
+   * managed policy. Vault: whoever has that capability on any path.
+   */
   permission: z
     .string()
-    .regex(/^[a-z][a-z_]{0,60}:(read|write|admin)$/, 'must be name:read, name:write or name:admin')
+    .max(150)
+    .regex(
+      /^(?:vault:(?:create|read|update|patch|delete|list)|(?!vault:)(?:[a-z][a-z_]*:(?:read|write|admin)|[a-z0-9-]+:(?:[A-Za-z][A-Za-z0-9]*\*?|\*)))$/,
+      'must be name:level of GitHub (contents:write), service:Action of AWS (s3:PutObject, s3:Put*) or vault:capability (vault:update)',
+    )
     .exactOptional(),
   awsAccount: z
     .string()

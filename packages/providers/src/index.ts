@@ -10,3 +10,4 @@ export { makeVaultProvider, type VaultProviderOptions } from './vault/provider.t
 export { vaultScopeSchema } from './vault/scope.ts'
 export { parseVaultSettings, type VaultAuth, type VaultSettings } from './vault/settings.ts'
 export { assertConnection, makeProviders, type ProvidersOptions } from './providers.ts'
+export { assertSelectable } from './selected-permission.ts'

@@ -1,4 +1,9 @@
-import { MayflyError, type ContainedLease, type ContainmentStore } from '@mayfly/core'
+import {
+  MayflyError,
+  type ContainedLease,
+  type ContainmentStore,
+  type LeaseState,
+} from '@mayfly/core'
 import { z } from 'zod'
 
 import { CONTAINED_STATE, containedState } from './contained-state.ts'
@@ -12,8 +17,13 @@ const BEGIN = { name: 'begin_containment', text: 'SELECT * FROM begin_containmen
 // Statements with a selector have no name: planned anew each time, they use the indexes that the
 // selector's own fields allow.
 const PREVIEW = `
-  SELECT ${LEASE_COLUMNS}, count(*) OVER ()::int AS total FROM leases
+  SELECT ${LEASE_COLUMNS} FROM leases
     WHERE due_at IS NOT NULL AND selector_matches($1, leases) ORDER BY id LIMIT $2`
+
+const GROUPS = `
+  SELECT provider, agent, state, count(*)::int AS count FROM leases
+    WHERE due_at IS NOT NULL AND selector_matches($1, leases)
+    GROUP BY provider, agent, state ORDER BY provider, agent, state`
 
 // The freeze committed before, so every lease that matches has committed too, and none was opened
 // since. Those that come after the freeze is over are not meant.
@@ -128,7 +138,14 @@ const REFUSALS = {
   freeze_expiry_invalid: 'a freeze cannot end before it begins',
 } as const
 
-const totalSchema = z.object({ total: z.int() })
+const groupsSchema = z.array(
+  z.object({
+    provider: z.enum(['github', 'aws', 'vault']),
+    agent: z.string(),
+    state: z.custom<LeaseState>((value) => typeof value === 'string'),
+    count: z.int(),
+  }),
+)
 const countSchema = z.array(z.object({ count: z.int() }))
 const idsSchema = z.array(z.object({ id: z.string() }))
 const memberSchema = z.object({ containedState, nextAttemptAt: z.date().nullable() })
@@ -142,9 +159,10 @@ export function makeContainmentStore(database: Database): ContainmentStore {
 
   return {
     async preview(selector, limit) {
-      const rows = await database.rows({ text: PREVIEW }, [JSON.stringify(selector), limit])
-      const [first] = rows
-      return { total: first ? totalSchema.parse(first).total : 0, leases: rows.map(leaseOf) }
+      const asked = JSON.stringify(selector)
+      const leases = (await database.rows({ text: PREVIEW }, [asked, limit])).map(leaseOf)
+      const groups = groupsSchema.parse(await database.rows({ text: GROUPS }, [asked]))
+      return { groups, leases }
     },
     async begin({ freezeUntil, idempotency, ...asked }) {
       const document = JSON.stringify({

@@ -50,6 +50,8 @@ test.each([
   ['{"repository": "acme/r7"}', /leases_targets_idx|leases_due_at_idx/],
   ['{"agent": "a", "provider": "github"}', /leases_due_at_idx/],
   ['{"everything": true}', /leases_due_at_idx/],
+  ['{"permission": "contents:write"}', /leases_targets_idx|leases_due_at_idx/],
+  ['{"permission": "s3:putobject"}', /leases_due_at_idx/],
 ])('the selector %s never reads what is dead', async (selector, index) => {
   const plan = await planOf(
     `SELECT id FROM leases WHERE due_at IS NOT NULL

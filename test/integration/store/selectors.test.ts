@@ -33,6 +33,13 @@ const target = fc.constantFrom(
   'github:permission:contents:admin',
   'aws:account:123456789012',
   'aws:role:arn:aws:iam::123456789012:role/deploy',
+  'aws:action:s3:putobject',
+  'aws:action:s3:get*',
+  'aws:action:s3:?etobject',
+  'aws:action:iam:passrole',
+  'aws:policy:arn:aws:iam::aws:policy/ReadOnlyAccess',
+  'vault:capability:read',
+  'vault:capability:update',
   'vault:path:kv/data/app',
   'vault:path:kv/data/app/db',
   'vault:path:kv/data/application',
@@ -48,7 +55,7 @@ const facts: fc.Arbitrary<Facts> = fc.record({
   template: fc.constantFrom('t', 'u'),
   version: fc.constantFrom(1, 2),
   provider: fc.constantFrom('github' as const, 'aws' as const, 'vault' as const),
-  targets: fc.uniqueArray(target, { maxLength: 5 }),
+  targets: fc.uniqueArray(target, { maxLength: 6 }),
 })
 
 const selector: fc.Arbitrary<Selector> = fc
@@ -69,6 +76,15 @@ const selector: fc.Arbitrary<Selector> = fc
         'contents:write',
         'contents:admin',
         'issues:read',
+        's3:PutObject',
+        's3:getobject',
+        's3:Get*',
+        's3:GetObj*',
+        's3:*',
+        'iam:P*',
+        'iam:Create*',
+        'vault:update',
+        'vault:list',
       ),
       awsAccount: fc.constantFrom('123456789012', '210987654321'),
       awsRole: fc.constant('arn:aws:iam::123456789012:role/deploy'),
@@ -90,6 +106,24 @@ const is = (name: 'agent' | 'owner' | 'environment' | 'issuer' | 'template' | 'p
 const paths = (l: Facts): readonly string[] =>
   l.targets.filter((text) => text.startsWith('vault:path:')).map((text) => text.slice(11))
 
+const ACTIONS = [
+  's3:putobject',
+  's3:getobject',
+  's3:getbucketacl',
+  's3:setobject',
+  's3:petobject',
+].concat(['s3:getobjectacl', 's3:listbucket', 'iam:passrole', 'iam:createrole'])
+
+const isLike = (pattern: string, action: string): boolean =>
+  new RegExp(`^${pattern.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(action)
+
+/** Some action is meant by both patterns; what a managed policy allows is anybody's guess. */
+function mayDo(asked: string, { targets }: Facts): boolean {
+  if (targets.some((text) => text.startsWith('aws:policy:'))) return true
+  const own = targets.filter((text) => text.startsWith('aws:action:')).map((text) => text.slice(11))
+  return own.some((pattern) => ACTIONS.some((one) => isLike(pattern, one) && isLike(asked, one)))
+}
+
 /** What each field means, told a second time and in other words. */
 const MEANINGS: Readonly<Record<string, (asked: string, l: Facts) => boolean>> = {
   agent: is('agent'),
@@ -105,6 +139,8 @@ const MEANINGS: Readonly<Record<string, (asked: string, l: Facts) => boolean>> =
   organisation: (asked, l) => l.targets.includes(`github:org:${asked}`),
   permission(asked, l) {
     const [name = '', level = ''] = asked.split(':')
+    if (name === 'vault') return l.targets.includes(`vault:capability:${level}`)
+    if (!LEVELS.includes(level)) return mayDo(asked.toLowerCase(), l)
     const enough = LEVELS.slice(LEVELS.indexOf(level))
     return enough.some((each) => l.targets.includes(`github:permission:${name}:${each}`))
   },

@@ -5,12 +5,14 @@ test('names are brought into the one spelling that targets have', () => {
   const asked = {
     repository: 'Acme/Payments',
     organisation: 'ACME',
+    permission: 's3:PutObject',
     vaultPath: 'kv/data/App/',
     createdAfter: '2026-11-23T12:00:00Z',
   }
   expect(normaliseSelector(asked)).toEqual({
     repository: 'acme/payments',
     organisation: 'acme',
+    permission: 's3:putobject',
     vaultPath: 'kv/data/App',
     createdAfter: '2026-11-23T12:00:00.000Z',
   })

@@ -18,14 +18,32 @@ const read = (path: string, more: Readonly<Record<string, Json>> = {}): Json => 
 
 describe('targets', () => {
   test.each([
-    [read('kv/data/apps/payments'), ['vault:path:kv/data/apps/payments', 'vault:mount:kv']],
+    [
+      read('kv/data/apps/payments'),
+      ['vault:path:kv/data/apps/payments', 'vault:mount:kv', 'vault:capability:read'],
+    ],
+    [
+      {
+        paths: [
+          { path: 'kv/data/a', capabilities: ['update', 'create'] },
+          { path: 'kv/data/b', capabilities: ['update', 'read'] },
+        ],
+      },
+      [
+        ...['vault:path:kv/data/a', 'vault:path:kv/data/b', 'vault:mount:kv'],
+        ...['create', 'update', 'read'].map((each) => `vault:capability:${each}`),
+      ],
+    ],
     [
       read('team/kv/data/apps', { prefix: true }),
-      ['vault:path:team/kv/data/apps/*', 'vault:mount:team/kv'],
+      ['vault:path:team/kv/data/apps/*', 'vault:mount:team/kv', 'vault:capability:read'],
     ],
     [
       { database: { mount: 'databases/eu', role: 'readonly' } },
-      ['vault:path:databases/eu/creds/readonly', 'vault:mount:databases/eu'],
+      [
+        ...['vault:path:databases/eu/creds/readonly', 'vault:mount:databases/eu'],
+        'vault:capability:read',
+      ],
     ],
   ])('of %j are %j', (scope, targets) => {
     expect(world.provider.prepare(scope).targets).toEqual(targets)
@@ -36,6 +54,7 @@ describe('targets', () => {
     expect(provider.prepare(read('kv/data/a')).targets).toEqual([
       'vault:path:acme/kv/data/a',
       'vault:mount:acme/kv',
+      'vault:capability:read',
     ])
   })
 })
@@ -51,7 +70,7 @@ test('the promised lifetime is the TTL, or what the database role allows', () =>
 
 test('a folder called like a system path may hold secrets, a namespace may not hide one', () => {
   const prepare = (scope: Json) => world.provider.prepare(scope)
-  expect(prepare(read('kv/data/auth/session-key')).targets).toHaveLength(2)
+  expect(prepare(read('kv/data/auth/session-key')).targets).toHaveLength(3)
   for (const path of ['sys/raw', 'AUTH/token/create', 'team/identity/group', 'a/b/sys/seal']) {
     expect(() => prepare(read(path))).toThrow(MayflyError)
   }
@@ -85,7 +104,7 @@ test('R19 no text in the place of a name reaches further than that name', () => 
         return
       }
       // One path, the very text that was asked for, and nothing in it that Vault would expand.
-      expect(targets).toEqual([`vault:path:${path}`, 'vault:mount:kv'])
+      expect(targets).toEqual([`vault:path:${path}`, 'vault:mount:kv', 'vault:capability:read'])
       expect(path).toMatch(/^kv\/data\/apps(?:\/[A-Za-z0-9._@:=~-]+)+$/)
       expect(path.split('/')).not.toContain('..')
     }),

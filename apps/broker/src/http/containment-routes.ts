@@ -22,6 +22,7 @@ import { operatorName } from './operator-name.ts'
 import { parseIncidentRequest, required } from './parse-incident-request.ts'
 import { parseRequest } from './parse-request.ts'
 import { routed } from './routed.ts'
+import { selectorOf } from './selector-of.ts'
 
 export interface ContainmentRoutesDeps {
   readonly contain: Contain
@@ -40,13 +41,14 @@ export function containmentRoutes(deps: ContainmentRoutesDeps, authenticate: Aut
 
   router.post('/v1/containments', routed, mayAct, async (req, res) => {
     const body = parseIncidentRequest(containRequest, req.body)
+    const selector = selectorOf(body.selector)
     if (body.dryRun) {
-      res.json({ preview: previewBody(await deps.previewContainment(body.selector)) })
+      res.json({ preview: previewBody(await deps.previewContainment(selector)) })
       return
     }
     const by = operatorName(res)
     const { containment, started } = await deps.contain({
-      selector: body.selector,
+      selector,
       reason: required(body.reason, 'reason_required'),
       incident: required(body.incident, 'incident_required'),
       by,

@@ -1,10 +1,4 @@
-import {
-  normaliseSelector,
-  type Freeze,
-  type FreezeStore,
-  type NewId,
-  type OperatorRole,
-} from '@mayfly/core'
+import { type Freeze, type FreezeStore, type NewId, type OperatorRole } from '@mayfly/core'
 import {
   createFreezeRequest,
   freezeListQuery,
@@ -19,6 +13,7 @@ import { operatorName } from './operator-name.ts'
 import { parseIncidentRequest, required } from './parse-incident-request.ts'
 import { parseRequest } from './parse-request.ts'
 import { routed } from './routed.ts'
+import { selectorOf } from './selector-of.ts'
 
 export interface FreezeRoutesDeps {
   readonly freezes: FreezeStore
@@ -37,7 +32,7 @@ export function freezeRoutes(deps: FreezeRoutesDeps, authenticate: Authenticate)
     const body = parseIncidentRequest(createFreezeRequest, req.body)
     const freeze = await deps.freezes.create({
       id: deps.newId('frz'),
-      selector: normaliseSelector(body.selector),
+      selector: selectorOf(body.selector),
       reason: required(body.reason, 'reason_required'),
       createdBy: operatorName(res),
       expiresAt: body.expiresAt === undefined ? null : new Date(body.expiresAt),

@@ -1,7 +1,8 @@
-import { MayflyError, normaliseSelector, type LeaseFilter } from '@mayfly/core'
+import { MayflyError, type LeaseFilter } from '@mayfly/core'
 import { leaseListQuery, selectorSchema } from '@mayfly/protocol'
 
 import { parseRequest } from './parse-request.ts'
+import { selectorOf } from './selector-of.ts'
 
 /** Which leases a query asks for. Its selector is refused with the codes that a containment has. */
 export function leaseFilterOf(query: unknown): LeaseFilter {
@@ -11,7 +12,7 @@ export function leaseFilterOf(query: unknown): LeaseFilter {
     ...(live !== undefined && { live }),
     ...(target !== undefined && { target }),
     ...(taskId !== undefined && { taskId }),
-    ...(Object.keys(fields).length > 0 && { selector: normaliseSelector(fields) }),
+    ...(Object.keys(fields).length > 0 && { selector: selectorOf(fields) }),
   }
 }
 

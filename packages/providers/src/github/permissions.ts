@@ -1,3 +1,5 @@
+import { didYouMean } from '@mayfly/core'
+
 export type PermissionLevel = 'read' | 'write' | 'admin'
 export type Permissions = Readonly<Record<string, PermissionLevel>>
 
@@ -66,6 +68,17 @@ export const GITHUB_PERMISSIONS: Readonly<Record<string, readonly PermissionLeve
   profile: WRITE,
   starring: READ_WRITE,
   enterprise_custom_properties_for_organizations: READ_WRITE_ADMIN,
+}
+
+/** What is wrong with a permission or its level, in words for whoever wrote it; null when nothing is. */
+export function permissionProblem(name: string, level: string): string | null {
+  const levels = Object.hasOwn(GITHUB_PERMISSIONS, name) ? GITHUB_PERMISSIONS[name] : undefined
+  if (!levels) {
+    const meant = didYouMean(name, Object.keys(GITHUB_PERMISSIONS))
+    return `GitHub has no permission ${name}${meant}`
+  }
+  if (levels.some((each) => each === level)) return null
+  return `${name} has no level ${level} on GitHub: it has ${levels.join(', ')}`
 }
 
 const RANK: Readonly<Record<string, number>> = { read: 1, write: 2, admin: 3 }

@@ -85,10 +85,13 @@ export function aclOf(scope: VaultScope): PathsScope['rules'] {
 
 export function targetsOf(scope: VaultScope, namespace: string | null): readonly string[] {
   const inNamespace = (path: string) => (namespace === null ? path : `${namespace}/${path}`)
-  const paths = [...aclOf(scope).keys()]
+  const rules = aclOf(scope)
+  const paths = [...rules.keys()]
+  const capabilities = new Set([...rules.values()].flat())
   const mounts = scope.kind === 'database' ? [scope.mount] : paths.map(mountOf)
   return [
     ...paths.map((path) => `vault:path:${inNamespace(path)}`),
     ...new Set(mounts.map((mount) => `vault:mount:${inNamespace(mount)}`)),
+    ...[...capabilities].map((capability) => `vault:capability:${capability}`),
   ]
 }
