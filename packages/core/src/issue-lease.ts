@@ -197,7 +197,8 @@ async function activate(deps: IssueLeaseDeps, mintedLease: MintedLease): Promise
   try {
     return await deps.leases.activate(activation(deps, mintedLease))
   } catch (error) {
-    await abandon(deps, { ...mintedLease, reason: 'undelivered' })
+    const frozen = error instanceof MayflyError && error.code === 'frozen'
+    await abandon(deps, { ...mintedLease, reason: frozen ? 'frozen' : 'undelivered' })
     throw error
   }
 }
@@ -209,7 +210,7 @@ async function activate(deps: IssueLeaseDeps, mintedLease: MintedLease): Promise
  */
 async function abandon(
   deps: IssueLeaseDeps,
-  abandoned: MintedLease & { reason: 'overbroad' | 'undelivered' },
+  abandoned: MintedLease & { reason: 'overbroad' | 'undelivered' | 'frozen' },
 ): Promise<void> {
   const { lease, provider, minted, reason } = abandoned
   const leaseId = lease.id

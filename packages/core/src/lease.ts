@@ -48,6 +48,8 @@ export type EndReason =
   | 'leaked'
   | 'role_revoked'
   | 'containment'
+  /** Its credential turned out to reach what had been frozen while it was minted. */
+  | 'frozen'
 
 export interface Lease {
   readonly id: string

@@ -26,16 +26,24 @@ const GROUPS = `
     GROUP BY provider, agent, state ORDER BY provider, agent, state`
 
 // The freeze committed before, so every lease that matches has committed too, and none was opened
-// since. Those that come after the freeze is over are not meant.
+// since. Those that come after the freeze is over are not meant. What died between the freeze and
+// this moment was live when the containment began, and is found by the event of its death.
 const COLLECT = `
   WITH open AS (
-    SELECT id, started_at FROM containments
+    SELECT id FROM containments
       WHERE id = $1 AND collected_at IS NULL AND cancelled_at IS NULL FOR UPDATE
+  ), died AS MATERIALIZED (
+    SELECT DISTINCT lease_id AS id FROM audit_events
+      WHERE at >= $3 AND type IN ('lease.revoked', 'lease.expired', 'lease.failed')
   ), member AS (
-    INSERT INTO contained_leases (containment_id, lease_id)
-      SELECT $1, leases.id FROM leases
-        WHERE due_at IS NOT NULL AND selector_matches($2, leases)
-          AND created_at <= (SELECT started_at FROM open)
+    INSERT INTO contained_leases (containment_id, lease_id, ended_at)
+      SELECT $1, leases.id, NULL::timestamptz FROM leases
+        WHERE due_at IS NOT NULL AND selector_matches($2, leases) AND created_at <= $3
+          AND EXISTS (SELECT FROM open)
+      UNION ALL
+      SELECT $1, leases.id, now() FROM died JOIN leases ON leases.id = died.id
+        WHERE due_at IS NULL AND selector_matches($2, leases) AND created_at <= $3
+          AND EXISTS (SELECT FROM open)
       ON CONFLICT DO NOTHING
   )
   UPDATE containments SET collected_at = now() FROM open WHERE containments.id = open.id`
@@ -185,7 +193,7 @@ export function makeContainmentStore(database: Database): ContainmentStore {
       const containment = await find(database, id)
       if (!containment) throw unknown(id)
       const selector = JSON.stringify(containment.selector)
-      await database.rows({ text: COLLECT }, [id, selector])
+      await database.rows({ text: COLLECT }, [id, selector, containment.startedAt])
     },
     async endSome(id, limit) {
       const [row] = countSchema.parse(await database.rows(END_SOME, [id, limit]))

@@ -51,6 +51,7 @@ const rowSchema = z.object({
       'holder',
       'task_closed',
       'undelivered',
+      'frozen',
       'mint_unconfirmed',
       'overbroad',
       'operator',

@@ -37,6 +37,19 @@ const FAIL = {
       RETURNING 1`,
 }
 
+// A containment is told of what its freeze caught in flight: before its answer came, nobody knew that
+// the lease was one of those meant.
+const CAUGHT = `
+    caught AS (
+      INSERT INTO contained_leases (containment_id, lease_id, ended_at)
+        SELECT c.id, lease.id, now() FROM lease
+          JOIN containments c ON c.cancelled_at IS NULL
+          JOIN freezes f ON f.id = c.freeze_id AND f.lifted_at IS NULL
+            AND (f.expires_at IS NULL OR f.expires_at > now())
+          WHERE selector_matches(c.selector, jsonb_populate_record(NULL::leases, to_jsonb(lease)))
+        ON CONFLICT DO NOTHING
+    )`
+
 // A worker that claimed the lease without a handle is fenced off by the attempt: its settlement,
 // which knows nothing of this handle, would put the lease to sleep.
 const SURRENDER = {
@@ -52,7 +65,7 @@ const SURRENDER = {
           due_at = now(), claimed_at = NULL, sent_at = NULL
         WHERE id = $1 AND state IN ('pending', 'active', 'revoking', 'revocation_failed')
         RETURNING *
-    )
+    ), ${CAUGHT}
     INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
       SELECT 'lease.surrendered', subject, agent, task_id, id, decision_id, jsonb_build_object(
         'fingerprints', fingerprints, 'reason', $6::text) FROM lease

@@ -219,14 +219,57 @@ describe('nothing escapes', () => {
     const task = await openTask(world.store.tasks)
     const byId = { task, pending: true, targets: ['github:org:byid', 'github:repo-id:4202'] }
     const lease = await openLease(world, byId)
-    await openLease(world, { targets: ['github:repo:byid/secret'] })
-    await begin(world, { repository: 'byid/secret' })
+    const known = await openLease(world, { targets: ['github:repo:byid/secret'] })
+    const other = await begin(world, { lease: known.id })
+    const id = await begin(world, { repository: 'byid/secret' })
     const activation = activationOf(lease, { reached: ['github:repo:byid/secret'] })
     expect(await codeOf(world.store.leases.activate(activation))).toBe('frozen')
-    expect(await world.store.leases.surrender(activation, 'undelivered')).toBe(true)
+    expect(await world.store.leases.surrender(activation, 'frozen')).toBe(true)
     expect(await world.store.leases.find(lease.id)).toMatchObject({
       targets: ['github:org:byid', 'github:repo-id:4202', 'github:repo:byid/secret'],
-      endReason: 'undelivered',
+      endReason: 'frozen',
+    })
+    await endAll(world, id)
+    // It is one of those that the containment is about, and no other containment's.
+    const idsOf = async (one: string) =>
+      (await world.store.containments.leases(one, 10)).map((member) => member.lease.id)
+    expect(await idsOf(id)).toEqual([lease.id, known.id].sort())
+    expect(await idsOf(other)).toEqual([known.id])
+    expect(await world.store.containments.find(id)).toMatchObject({ state: 'revoking', total: 2 })
+  })
+
+  test('what died between the freeze and the count of its leases is accounted for', async () => {
+    const { agent, leases } = await agentWithLeases(4)
+    const task = await openTask(world.store.tasks, { agent })
+    const refused = await openLease(world, { task, pending: true })
+    const [before, after, live] = leases.map(({ id }) => id)
+    const die = async (leaseId = ''): Promise<void> => {
+      await world.store.leases.end(leaseId, 'holder')
+      const claim = await world.store.leases.claim(leaseId, 30)
+      if (claim.outcome !== 'claimed') throw new Error(claim.outcome)
+      await world.store.leases.settle(claim.claimed, { to: 'revoked', proof: 'probe: 401' })
+    }
+    await die(before)
+    const asked = newContainment({ agent })
+    const { id } = await world.store.containments.begin(asked)
+    await die(after)
+    await world.store.leases.fail(refused.id, 'provider_rejected')
+    await world.store.containments.collect(id)
+    const states = new Map(
+      (await world.store.containments.leases(id, 10)).map(({ lease, state }) => [lease.id, state]),
+    )
+    expect(states).toEqual(
+      new Map([
+        [live, 'queued'],
+        [leases[3]?.id, 'queued'],
+        [after, 'revoked'],
+        [refused.id, 'never_minted'],
+      ]),
+    )
+    expect(await endAll(world, id)).toBe(2)
+    expect(await world.store.containments.find(id)).toMatchObject({
+      state: 'revoking',
+      counts: { queued: 2, revoked: 1, never_minted: 1 },
     })
   })
 

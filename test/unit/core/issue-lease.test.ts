@@ -162,6 +162,18 @@ describe('issuing a lease', () => {
     expect((await world.leases.find('lea_1'))?.state).toBe('failed')
   })
 
+  test('R92 a credential that reaches what was frozen meanwhile is killed, and says why', async () => {
+    const world = makeWorld()
+    const { issue } = world.useCasesOver({
+      ...world.leases,
+      activate: () => Promise.reject(new MayflyError('frozen', 'issuing is frozen')),
+    })
+    expect((await refusal(issue(input, here))).code).toBe('frozen')
+    expect(world.live).toEqual(new Set())
+    const lease = await world.leases.find('lea_1')
+    expect([lease?.state, lease?.endReason]).toEqual(['revoked', 'frozen'])
+  })
+
   test('a queue that is down does not stop a mint', async () => {
     const world = makeWorld()
     world.failQueue(new Error('queue down'))
