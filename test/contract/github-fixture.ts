@@ -7,7 +7,12 @@ import {
   type Json,
   type JsonObject,
 } from '@mayfly/core'
-import { makeAppJwtSigner, makeGithubProvider, parseGithubSettings } from '@mayfly/providers'
+import {
+  makeAppJwtSigner,
+  makeGithubFetch,
+  makeGithubProvider,
+  parseGithubSettings,
+} from '@mayfly/providers'
 import { startGithubStandin, type GithubStandin } from '@mayfly/standins'
 
 import { assertDescribed, loadGithubDescription } from './github-openapi.ts'
@@ -67,6 +72,7 @@ export async function openGithub(
     ...(over.requestsPerHour !== undefined && { requestsPerHour: over.requestsPerHour }),
   })
   const waits: number[] = []
+  const send = makeGithubFetch()
   const provider = makeGithubProvider({
     settings: parseGithubSettings({
       apiUrl: github.url.href,
@@ -77,9 +83,9 @@ export async function openGithub(
     signAppJwt: makeAppJwtSigner({ appId: '7', privateKey: new Secret(privateKey) }),
     clock,
     timeoutMs: over.timeoutMs ?? 5_000,
-    fetch: async (input, init) => {
-      await assertDescribed(input, init)
-      return fetch(input, init)
+    fetch: async (url, exchange) => {
+      await assertDescribed(url, exchange)
+      return send(url, exchange)
     },
     wait: (milliseconds) => {
       waits.push(milliseconds)

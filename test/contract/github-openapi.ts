@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 
+import type { GithubExchange } from '@mayfly/providers'
 import { Ajv, type AnySchema } from 'ajv'
 import { z } from 'zod'
 
@@ -50,12 +51,9 @@ async function load(): Promise<Github> {
 }
 
 /** Throws unless GitHub describes this request: method, path, and body with no unknown field. */
-export async function assertDescribed(
-  input: string | URL | Request,
-  init: RequestInit = {},
-): Promise<void> {
-  const { pathname } = new URL(input instanceof Request ? input.url : input)
-  const method = (init.method ?? 'GET').toLowerCase()
+export async function assertDescribed(url: string, exchange: GithubExchange): Promise<void> {
+  const { pathname } = new URL(url)
+  const method = exchange.method.toLowerCase()
   const github = await loadGithubDescription()
   const known = github.paths.find(
     ({ pattern, methods }) => pattern.test(pathname) && method in methods,
@@ -63,11 +61,10 @@ export async function assertDescribed(
   if (!known) throw new Error(`GitHub describes no ${method} ${pathname}`)
 
   const { requestBody } = operationSchema.parse(known.methods[method])
-  if (init.body === undefined || init.body === null) return
-  if (typeof init.body !== 'string') throw new Error('the body is not text')
+  if (exchange.body === undefined) return
   const schema = requestBody?.content['application/json'].schema
   if (schema === undefined) throw new Error(`GitHub describes no body of ${method} ${pathname}`)
-  assertValid(github, closed(schema), JSON.parse(init.body))
+  assertValid(github, closed(schema), JSON.parse(exchange.body))
 }
 
 /** References are to the whole description, and unknown fields are refused, unlike GitHub does. */

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 import type { IAMClient } from '@aws-sdk/client-iam'
 
+import { startDeadline } from '../deadline.ts'
 import { readFailure, revocationError } from './failure.ts'
 
 export interface IamCall<Output> {
@@ -24,9 +25,9 @@ const ATTEMPTS = 4
 /** Calls IAM as the revoker. The SDK repeats what was throttled or got no answer, three times in all. */
 export function makeCallIam(iam: IAMClient, timeoutMs: number): CallIam {
   async function attempt<Output>(call: IamCall<Output>, count: number): Promise<Answered<Output>> {
-    const abortSignal = AbortSignal.any([call.signal, AbortSignal.timeout(timeoutMs)])
+    const deadline = startDeadline(call.signal, timeoutMs)
     try {
-      return { refused: null, output: await call.send(iam, { abortSignal }) }
+      return { refused: null, output: await call.send(iam, { abortSignal: deadline.signal }) }
     } catch (error) {
       const failure = readFailure(error)
       const { code } = failure
@@ -34,6 +35,8 @@ export function makeCallIam(iam: IAMClient, timeoutMs: number): CallIam {
       // The SDK does not retry this one: someone else is changing the same role just now.
       if (code !== 'ConcurrentModification' || count === ATTEMPTS)
         throw revocationError(failure, call.roleArn)
+    } finally {
+      deadline.stop()
     }
     await wait(50 * 2 ** count, undefined, { signal: call.signal })
     return attempt(call, count + 1)

@@ -13,6 +13,7 @@ import {
 } from '@mayfly/core'
 import { z } from 'zod'
 
+import { startDeadline } from '../deadline.ts'
 import { mintError, readFailure } from './failure.ts'
 import { writeHandle } from './handle.ts'
 import type { AwsScope } from './scope.ts'
@@ -113,11 +114,13 @@ async function send(
       'the mint was given up before it was sent',
       { retryable: true },
     )
+  const deadline = startDeadline(signal, timeoutMs)
   const output = await sts
-    .send(command, { abortSignal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) })
+    .send(command, { abortSignal: deadline.signal })
     .catch((error: unknown): AssumeRoleCommandOutput => {
       throw mintError(readFailure(error), roleArn)
     })
+    .finally(deadline.stop)
   const parsed = answerSchema.safeParse(output)
   if (parsed.success) return parsed.data
   throw new MintError('unknown', 'provider_unavailable', 'AWS gave no usable answer', {

@@ -2,6 +2,9 @@ import type { Secret } from '@mayfly/core'
 import { RequestError } from '@octokit/request-error'
 import { Octokit } from '@octokit/rest'
 
+import { startDeadline } from '../deadline.ts'
+import { makeGithubFetch, type GithubFetch } from './exchange.ts'
+
 /** What came of one request. Bodies are unparsed, and stay inside the provider. */
 export type GithubReply = Answered | Unanswered
 
@@ -32,7 +35,7 @@ export type AskGithub = (request: GithubRequest, signal: AbortSignal) => Promise
 
 export interface GithubApiOptions {
   readonly timeoutMs: number
-  readonly fetch?: typeof fetch
+  readonly fetch?: GithubFetch
 }
 
 /** The version of the API that every GitHub and GitHub Enterprise Server of today still speaks. */
@@ -46,16 +49,13 @@ const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
  * Asks GitHub and never throws what Octokit throws: its errors carry the request with its headers,
  * and the response with its body.
  */
-export function makeAskGithub({ timeoutMs, fetch }: GithubApiOptions): AskGithub {
-  const octokit = new Octokit({
-    log: SILENT,
-    // A redirect could take the token to another host.
-    request: { log: SILENT, redirect: 'manual', ...(fetch && { fetch }) },
-  })
+export function makeAskGithub(options: GithubApiOptions): AskGithub {
+  const { timeoutMs, fetch = makeGithubFetch() } = options
+  const octokit = new Octokit({ log: SILENT, request: { log: SILENT, fetch } })
 
   return async ({ route, apiUrl, bearer, parameters }, signal) => {
     if (isAborted(signal)) return unanswered('aborted', { sent: false })
-    const timeout = AbortSignal.timeout(timeoutMs)
+    const deadline = startDeadline(signal, timeoutMs)
     try {
       const response: Response = await octokit.request(route, {
         ...parameters,
@@ -65,13 +65,15 @@ export function makeAskGithub({ timeoutMs, fetch }: GithubApiOptions): AskGithub
           authorization: `Bearer ${bearer.reveal()}`,
           'x-github-api-version': API_VERSION,
         },
-        request: { signal: AbortSignal.any([signal, timeout]) },
+        request: { signal: deadline.signal },
       })
       return answered(response)
     } catch (error) {
       if (error instanceof RequestError && error.response) return answered(error.response)
-      if (timeout.aborted || isTimeout(signal)) return unanswered('timeout', { sent: true })
-      return isAborted(signal) ? unanswered('aborted', { sent: true }) : brokenConnection(error)
+      if (!isAborted(deadline.signal)) return brokenConnection(error)
+      return unanswered(isTimeout(deadline.signal) ? 'timeout' : 'aborted', { sent: true })
+    } finally {
+      deadline.stop()
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Clock, CredentialProvider } from '@mayfly/core'
 
 import { makeAskGithub } from './api.ts'
 import type { SignAppJwt } from './app-jwt.ts'
+import type { GithubFetch } from './exchange.ts'
 import { mintToken, TOKEN_LIFETIME_SECONDS } from './mint.ts'
 import { revokeToken, verifyTokenDead } from './revoke.ts'
 import { parseGithubScope, targetsOf } from './scope.ts'
@@ -15,7 +16,7 @@ export interface GithubProviderOptions {
   readonly clock: Clock
   /** Bounds every single request. */
   readonly timeoutMs: number
-  readonly fetch?: typeof fetch
+  readonly fetch?: GithubFetch
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
 

@@ -1,7 +1,7 @@
 import vault from 'node-vault'
 import { z } from 'zod'
 
-import { startDeadline } from './deadline.ts'
+import { startDeadline } from '../deadline.ts'
 import type { VaultSettings } from './settings.ts'
 
 export interface VaultRequest {

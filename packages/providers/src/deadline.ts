@@ -1,7 +1,7 @@
 export interface Deadline {
   readonly signal: AbortSignal
   /** Lets go of the caller's signal and of the timer. */
-  stop(): void
+  readonly stop: () => void
 }
 
 /**
