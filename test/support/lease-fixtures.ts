@@ -87,8 +87,7 @@ export function leaseIntent(task: Task, more: Partial<LeaseIntent> = {}): LeaseI
 
 export function activationOf(lease: Lease, more: Partial<Activation> = {}): Activation {
   return {
-    leaseId: lease.id,
-    provider: lease.provider,
+    lease,
     credentialExpiresAt: new Date(Date.now() + 3_600_000),
     handle: new Secret(`ghs_${lease.id}`),
     fingerprints: [`sha256 of ${lease.id}`],

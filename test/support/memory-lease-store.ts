@@ -72,7 +72,7 @@ export function makeMemoryLeaseStore(now: () => Date): MemoryLeaseStore {
       return Promise.resolve(lease)
     },
     activate: async (activation) => {
-      const row = rowOf(activation.leaseId)
+      const row = rowOf(activation.lease.id)
       if (row.lease.endedAt) assertTransition(row.lease.id, 'revoking', 'active')
       move(row, 'active')
       keepHandle(row, activation)
@@ -81,7 +81,7 @@ export function makeMemoryLeaseStore(now: () => Date): MemoryLeaseStore {
     },
     fail: (id) => Promise.resolve(void move(rowOf(id), 'failed')),
     surrender: (activation, reason) => {
-      const row = rowOf(activation.leaseId)
+      const row = rowOf(activation.lease.id)
       if (isTerminal(row.lease.state)) return Promise.resolve(false)
       if (row.lease.state === 'pending') move(row, 'active')
       keepHandle(row, activation)

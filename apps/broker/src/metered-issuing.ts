@@ -62,7 +62,7 @@ function meteredLeases(
       observed(
         timed(metrics, 'activate', () => leases.activate(activation)),
         (result) => {
-          metrics.mint({ provider: activation.provider, result })
+          metrics.mint({ provider: activation.lease.provider, result })
         },
       ),
   }

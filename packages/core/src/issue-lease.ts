@@ -228,11 +228,13 @@ async function abandon(
   }
 }
 
-function activation(deps: IssueLeaseDeps, { lease, provider, minted }: MintedLease): Activation {
+function activation(
+  deps: IssueLeaseDeps,
+  { lease, minted }: Omit<MintedLease, 'provider'>,
+): Activation {
   return {
-    leaseId: lease.id,
+    lease,
     reached: reachedBeyond(lease, minted),
-    provider: provider.name,
     credentialExpiresAt: minted.credentialExpiresAt,
     handle: minted.handle,
     fingerprints: fingerprints(minted.credential),

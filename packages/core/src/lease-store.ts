@@ -82,9 +82,8 @@ export interface LeaseIntent {
 }
 
 export interface Activation {
-  readonly leaseId: string
-  /** Sealed into the handle, so that it opens for this lease at this provider only (R117). */
-  readonly provider: CredentialProvider['name']
+  /** As it was opened. */
+  readonly lease: Lease
   readonly credentialExpiresAt: Date
   readonly handle: RevocationHandle
   /** What the credential reaches beyond the targets that the lease was opened with. */

@@ -2,7 +2,7 @@ import { assertTransition, MayflyError, type Activation, type LeaseStore } from 
 
 import type { Database } from './database.ts'
 import { sealPurpose } from './lease-handle.ts'
-import { LEASE_COLUMNS, leaseOf } from './lease-row.ts'
+import { leaseOf } from './lease-row.ts'
 import type { Sealer } from './sealer.ts'
 
 const ACTIVATE = {
@@ -20,7 +20,7 @@ const ACTIVATE = {
         SELECT 'lease.active', subject, agent, task_id, id, decision_id, jsonb_build_object(
           'fingerprints', fingerprints, 'credentialExpiresAt', credential_expires_at) FROM lease
     )
-    SELECT ${LEASE_COLUMNS} FROM lease`,
+    SELECT 1 FROM lease`,
 }
 
 const FAIL = {
@@ -77,10 +77,10 @@ type MintOutcome = Pick<LeaseStore, 'activate' | 'fail' | 'surrender'>
 /** What is written when the provider has answered, or has refused. */
 export function makeMintOutcome(database: Database, sealer: Sealer): MintOutcome {
   const found = (activation: Activation): readonly unknown[] => {
-    const purpose = sealPurpose(activation.leaseId, activation.provider)
-    const { bytes, keyId } = sealer.seal(activation.handle, purpose)
-    const { leaseId, credentialExpiresAt, fingerprints } = activation
-    return [leaseId, credentialExpiresAt, bytes, keyId, fingerprints]
+    const { lease, handle, credentialExpiresAt, fingerprints } = activation
+    // Bound to this lease at this provider: sealed bytes open nowhere else (R117).
+    const { bytes, keyId } = sealer.seal(handle, sealPurpose(lease.id, lease.provider))
+    return [lease.id, credentialExpiresAt, bytes, keyId, fingerprints]
   }
 
   async function refuse(leaseId: string, to: 'active' | 'failed'): Promise<never> {
@@ -96,10 +96,16 @@ export function makeMintOutcome(database: Database, sealer: Sealer): MintOutcome
 
   return {
     async activate(activation) {
-      const { deliveryDeadlineSeconds, reached = [] } = activation
+      const { lease, credentialExpiresAt, deliveryDeadlineSeconds, reached = [] } = activation
       const values = [...found(activation), deliveryDeadlineSeconds, reached]
       const [row] = await database.rows(ACTIVATE, values)
-      return row ? leaseOf(row) : refuse(activation.leaseId, 'active')
+      if (!row) return refuse(lease.id, 'active')
+      return {
+        ...lease,
+        state: 'active',
+        credentialExpiresAt,
+        targets: [...lease.targets, ...reached],
+      }
     },
     async fail(leaseId, code) {
       const [row] = await database.rows(FAIL, [leaseId, code])
