@@ -8,14 +8,14 @@ export interface Delivery {
   readonly broken: () => void
 }
 
-/** Aborts when the caller's connection is gone. */
+/** Aborts when the caller's connection is gone before the answer is out. */
 export function callerSignal(req: Request, res: Response): AbortSignal {
   const gone = new AbortController()
-  const abort = (): void => {
-    gone.abort()
-  }
-  if (req.socket.destroyed) abort()
-  res.once('close', abort)
+  if (req.socket.destroyed) gone.abort()
+  res.once('close', () => {
+    // A response that is out closes as well, and an abort that nobody needs is dear.
+    if (!res.writableFinished) gone.abort()
+  })
   return gone.signal
 }
 
