@@ -39,7 +39,9 @@ export function withFaults(ports: Ports, gate: Gate): Ports {
         through('leases.activate', activation.lease.id, () => leases.activate(activation)),
       fail: (id, code) => through('leases.fail', id, () => leases.fail(id, code)),
       surrender: (activation, reason) =>
-        through('leases.surrender', activation.lease.id, () => leases.surrender(activation, reason)),
+        through('leases.surrender', activation.lease.id, () =>
+          leases.surrender(activation, reason),
+        ),
       end: (id, reason) => through('leases.end', id, () => leases.end(id, reason)),
       delivered: (id) => {
         // Nobody waits for a confirmation, so nobody hears of a failure either.

@@ -2,9 +2,9 @@ import { ConfigurationError, makeLogger, startTracing } from '@mayfly/runtime'
 
 import { startBroker } from './broker.ts'
 import { loadConfig } from './config.ts'
-import { spareWasmCalls } from './spare-wasm-calls.ts'
+import { setV8Flags } from './v8-flags.ts'
 
-spareWasmCalls()
+setV8Flags()
 try {
   const config = loadConfig(process.env)
   const stopTracing = await startTracing({ name: 'mayfly-broker', env: process.env })

@@ -9,8 +9,8 @@ const MODULE =
 
 // Makes `ask` hot, and then, in the middle of its call, breaks an assumption that it was optimised on.
 const SCRIPT = `
-  import { spareWasmCalls } from '@mayfly/broker'
-  spareWasmCalls()
+  import { setV8Flags } from '@mayfly/broker'
+  setV8Flags()
   class Assumption { holds() { return true } }
   const assumption = new Assumption()
   let breaking = false
