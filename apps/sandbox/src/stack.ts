@@ -9,7 +9,7 @@ import { startEmbeddedPostgres } from './embedded-postgres.ts'
 import { freePort } from './free-port.ts'
 import { writeSandboxPolicies } from './sandbox-policies.ts'
 import { loadSandboxSecrets, saveSandboxSecrets } from './sandbox-secrets.ts'
-import { chooseStandinPorts } from './standin-ports.ts'
+import { loadStandinPorts, saveStandinPorts } from './standin-ports.ts'
 
 export interface StackOptions {
   /** Holds the database, the logs and the key material of this stack; kept between starts. */
@@ -60,9 +60,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     progress('stand-ins for GitHub, AWS, Vault and the identity providers')
     const secretsFile = join(directory, 'secrets.json')
     const secrets = loadSandboxSecrets(secretsFile)
-    const ports = await chooseStandinPorts(join(directory, 'standin-ports.json'))
-    const standins = await startAcmeStandins(secrets, ports)
+    const portsFile = join(directory, 'standin-ports.json')
+    const standins = await startAcmeStandins(secrets, await loadStandinPorts(portsFile))
     stops.push(() => standins.stop())
+    saveStandinPorts(portsFile, standins)
     saveSandboxSecrets(secretsFile, { ...secrets, oidcKeys: standins.oidc.exportKeys() })
 
     const port = await freePort(options.port)

@@ -14,17 +14,26 @@ const schema = z.strictObject({
 export type StandinPorts = Readonly<z.infer<typeof schema>>
 
 /**
- * The ports of the last start, where they are still free. A lease is revoked where it was minted
- * and a token is believed from its own issuer: at another address neither would be known again.
+ * Those ports of the last start that are still free. A lease is revoked where it was minted and a
+ * token is believed from its own issuer: at another address neither would be known again.
  */
-export async function chooseStandinPorts(path: string): Promise<StandinPorts> {
-  const last = existsSync(path) ? schema.parse(JSON.parse(readFileSync(path, 'utf8'))) : null
-  const ports = {
-    oidc: await freePort(last?.oidc),
-    github: await freePort(last?.github),
-    aws: await freePort(last?.aws),
-    vault: await freePort(last?.vault),
+export async function loadStandinPorts(path: string): Promise<Partial<StandinPorts>> {
+  if (!existsSync(path)) return {}
+  const last = Object.entries(schema.parse(JSON.parse(readFileSync(path, 'utf8'))))
+  const free = await Promise.all(last.map(async ([, port]) => (await freePort(port)) === port))
+  return Object.fromEntries(last.filter((_, index) => free[index]))
+}
+
+export function saveStandinPorts(
+  path: string,
+  standins: Readonly<Record<keyof StandinPorts, { readonly url: URL }>>,
+): void {
+  const { oidc, github, aws, vault } = standins
+  const ports: StandinPorts = {
+    oidc: Number(oidc.url.port),
+    github: Number(github.url.port),
+    aws: Number(aws.url.port),
+    vault: Number(vault.url.port),
   }
   writeFileSync(path, `${JSON.stringify(ports)}\n`, { mode: 0o600 })
-  return ports
 }
