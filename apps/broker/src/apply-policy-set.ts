@@ -13,8 +13,11 @@ import { issuerProblems } from '@mayfly/identity'
 import {
   compilePolicySet,
   digestOfResources,
-  parseResourceDocuments,
+  readResourceDocuments,
+  type PolicySetSource,
+  type ReadDocuments,
   type ResolveReference,
+  type ResourceProblem,
   type SwappablePolicySource,
 } from '@mayfly/policy'
 import type { PolicySetStore } from '@mayfly/store'
@@ -30,6 +33,7 @@ export interface ApplyPolicySetDeps {
   /** Throws `policy_set_invalid` for a connection that cannot be used here. */
   readonly assertConnection: (connection: Connection) => void
   readonly webhookProblems: (webhook: Webhook) => readonly WebhookProblem[]
+  readonly templateProblems: NonNullable<PolicySetSource['templateProblems']>
   readonly audit: Pick<AuditLog, 'record'>
   readonly report: Report
 }
@@ -55,8 +59,7 @@ export function makeApplyPolicySet(deps: ApplyPolicySetDeps): ApplyPolicySet {
 }
 
 async function validated(deps: ApplyPolicySetDeps, documents: readonly Json[]): Promise<PolicySet> {
-  const resources = parseResourceDocuments(documents)
-  assertGovernable(resources)
+  const { resources, ...found } = readResourceDocuments(documents)
   const digest = digestOfResources(resources)
   const current = await deps.policySets.current()
   const unchanged = current?.digest === digest
@@ -64,21 +67,25 @@ async function validated(deps: ApplyPolicySetDeps, documents: readonly Json[]): 
     version: (current?.version ?? 0) + (unchanged ? 0 : 1),
     digest,
     resources,
+    found: { ...found, problems: [...found.problems, ...governanceProblems(resources, found)] },
     resolve: deps.resolve,
     issuerProblems,
     assertConnection: deps.assertConnection,
     webhookProblems: deps.webhookProblems,
+    templateProblems: deps.templateProblems,
   })
 }
 
 /** A set that nobody could replace would have to be undone in the database. */
-function assertGovernable(resources: readonly Resource[]): void {
+function governanceProblems(
+  resources: readonly Resource[],
+  { unread }: Pick<ReadDocuments, 'unread'>,
+): readonly ResourceProblem[] {
   const bindings = resources.filter((resource) => resource.kind === 'RoleBinding')
-  if (bindings.some(({ role, subjects }) => role === 'platform' && subjects.length > 0)) return
-  throw new MayflyError(
-    'policy_set_invalid',
-    'no RoleBinding gives anybody the role platform, so nobody could apply another set',
-  )
+  if (bindings.some(({ role, subjects }) => role === 'platform' && subjects.length > 0)) return []
+  if ([...unread].some((name) => name.startsWith('RoleBinding/'))) return []
+  const message = 'none gives anybody the role platform, so nobody could apply another set'
+  return [{ resource: 'RoleBinding', path: '', message }]
 }
 
 async function recordRefusal(

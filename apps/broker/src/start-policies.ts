@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 
 import type { Report } from '@mayfly/core'
 import { makeResolveReference, type ResolveReference } from '@mayfly/policy'
-import { assertConnection } from '@mayfly/providers'
+import { assertConnection, githubTemplateProblems } from '@mayfly/providers'
 import type { Logger } from '@mayfly/runtime'
 import type { Store } from '@mayfly/store'
 
@@ -41,6 +41,7 @@ export async function startPolicies(deps: StartPoliciesDeps): Promise<Policies> 
     assertConnection: (connection) => {
       assertConnection(connection, resolve)
     },
+    templateProblems: githubTemplateProblems,
     webhookProblems: makeWebhookProblems(config.env),
     audit,
     report,

@@ -1,28 +1,28 @@
-import {
-  MayflyError,
-  type Agent,
-  type CompiledTemplate,
-  type Connection,
-  type Guardrail,
-  type Issuer,
-  type Owner,
-  type PolicySet,
-  type Resource,
-  type RoleBinding,
-  type ScopeTemplate,
-  type Webhook,
+import type {
+  Agent,
+  CompiledTemplate,
+  Connection,
+  Guardrail,
+  Issuer,
+  Owner,
+  PolicySet,
+  Resource,
+  RoleBinding,
+  ScopeTemplate,
 } from '@mayfly/core'
 
 import { BUILTIN_GUARDRAILS } from './builtin-guardrails.ts'
 import { idProblems, readPolicies, type NamedPolicy } from './cedar-policies.ts'
 import { cedarSchema, claimTypes } from './cedar-schema.ts'
 import { compileTemplate, validationProblems } from './compile-template.ts'
+import { installationProblems, type InstallationChecks } from './installation-problems.ts'
 import { refuseProblems, type ResourceProblem } from './problem.ts'
+import type { ReadDocuments } from './resource-documents.ts'
 import { resolveIssuer } from './resolve-issuer.ts'
 import type { ResolveReference } from './resolve-references.ts'
 import { templateTestProblems } from './template-tests.ts'
 
-export interface PolicySetSource {
+export interface PolicySetSource extends InstallationChecks {
   readonly version: number
   /** From {@link digestOfResources}. */
   readonly digest: string
@@ -34,12 +34,8 @@ export interface PolicySetSource {
   readonly resolve?: ResolveReference
   /** What makes an issuer unsafe to trust: `issuerProblems` of the identity package. */
   readonly issuerProblems?: (issuer: Issuer) => readonly string[]
-  /** What keeps a webhook from being sent: the app knows which addresses it may reach. */
-  readonly webhookProblems?: (
-    webhook: Webhook,
-  ) => readonly { readonly path: string; readonly message: string }[]
-  /** Throws a `MayflyError` when a connection cannot be used here: the providers package knows. */
-  readonly assertConnection?: (connection: Connection) => void
+  /** What was found wrong before; refused together with the rest, so that one look tells all. */
+  readonly found?: Pick<ReadDocuments, 'problems' | 'unread'>
 }
 
 /**
@@ -47,7 +43,7 @@ export interface PolicySetSource {
  * that is wrong; whatever was compiled before stays as it was.
  */
 export function compilePolicySet(source: PolicySetSource): PolicySet {
-  const problems: ResourceProblem[] = []
+  const problems: ResourceProblem[] = [...(source.found?.problems ?? [])]
   const { version, digest, resources } = source
   const issuers = compileIssuers(source, problems)
   const { claims, conflicts } = claimTypes(issuers)
@@ -55,23 +51,11 @@ export function compilePolicySet(source: PolicySetSource): PolicySet {
     const message = 'another Issuer gives this claim another type'
     problems.push({ resource: `Issuer/${issuer.name}`, path: `spec.claims.${claim}`, message })
   }
-  const guardrails = compileGuardrails(ofKind(resources, 'Guardrail'), claims, problems)
+  problems.push(...installationProblems(source, resources))
   const connections = byName<Connection>(ofKind(resources, 'Connection'))
-  problems.push(...[...connections.values()].flatMap((each) => connectionProblems(source, each)))
-  problems.push(...ofKind<Webhook>(resources, 'Webhook').flatMap((one) => inWebhook(source, one)))
-  const templates = new Map<string, CompiledTemplate>()
-  for (const template of ofKind<ScopeTemplate>(resources, 'ScopeTemplate')) {
-    const result = compileTemplate({
-      template,
-      version: source.versions?.get(template.name) ?? version,
-      claims,
-      guardrails,
-      targetEnvironment: connections.get(template.connection)?.environment ?? '',
-      issuers: byName(issuers),
-    })
-    if ('compiled' in result) templates.set(template.name, result.compiled)
-    else problems.push(...inPolicy(template, result.problems))
-  }
+  const templates = claimsAreKnown(source)
+    ? compileTemplates(source, { issuers, claims, connections, problems })
+    : new Map<string, CompiledTemplate>()
   const policySet: PolicySet = {
     version,
     digest,
@@ -89,6 +73,39 @@ export function compilePolicySet(source: PolicySetSource): PolicySet {
   return policySet
 }
 
+/** An Issuer that could not be read might have listed any claim, so policies are not judged. */
+function claimsAreKnown({ found }: PolicySetSource): boolean {
+  return ![...(found?.unread ?? [])].some((name) => name.startsWith('Issuer/'))
+}
+
+interface Compiling {
+  readonly issuers: readonly Issuer[]
+  readonly claims: Parameters<typeof cedarSchema>[0]['claims']
+  readonly connections: ReadonlyMap<string, Connection>
+  readonly problems: ResourceProblem[]
+}
+
+function compileTemplates(
+  { version, versions, resources }: PolicySetSource,
+  { issuers, claims, connections, problems }: Compiling,
+): ReadonlyMap<string, CompiledTemplate> {
+  const guardrails = compileGuardrails(ofKind(resources, 'Guardrail'), claims, problems)
+  const templates = new Map<string, CompiledTemplate>()
+  for (const template of ofKind<ScopeTemplate>(resources, 'ScopeTemplate')) {
+    const result = compileTemplate({
+      template,
+      version: versions?.get(template.name) ?? version,
+      claims,
+      guardrails,
+      targetEnvironment: connections.get(template.connection)?.environment ?? '',
+      issuers: byName(issuers),
+    })
+    if ('compiled' in result) templates.set(template.name, result.compiled)
+    else problems.push(...inPolicy(template, result.problems))
+  }
+  return templates
+}
+
 function compileIssuers(source: PolicySetSource, problems: ResourceProblem[]): readonly Issuer[] {
   return ofKind<Issuer>(source.resources, 'Issuer').map((written) => {
     const resource = `Issuer/${written.name}`
@@ -100,25 +117,6 @@ function compileIssuers(source: PolicySetSource, problems: ResourceProblem[]): r
     }
     return issuer
   })
-}
-
-function connectionProblems(
-  { assertConnection }: PolicySetSource,
-  connection: Connection,
-): readonly ResourceProblem[] {
-  try {
-    assertConnection?.(connection)
-    return []
-  } catch (error) {
-    if (!(error instanceof MayflyError)) throw error
-    const { message } = error
-    return [{ resource: `Connection/${connection.name}`, path: 'spec.settings', message }]
-  }
-}
-
-function inWebhook(source: PolicySetSource, webhook: Webhook): readonly ResourceProblem[] {
-  const problems = source.webhookProblems?.(webhook) ?? []
-  return problems.map((problem) => ({ resource: `Webhook/${webhook.name}`, ...problem }))
 }
 
 /** Guardrails must also hold for themselves, so that a set without templates is checked too. */

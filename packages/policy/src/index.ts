@@ -7,5 +7,9 @@ export {
   type ResolveReference,
 } from './resolve-references.ts'
 export { digestOfResources } from './resource-digest.ts'
-export { parseResourceDocuments } from './resource-documents.ts'
+export {
+  parseResourceDocuments,
+  readResourceDocuments,
+  type ReadDocuments,
+} from './resource-documents.ts'
 export { documentsOfFiles, parseResourceFiles, type ResourceFile } from './resource-files.ts'

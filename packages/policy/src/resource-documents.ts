@@ -40,17 +40,36 @@ const KINDS: Readonly<Record<Resource['kind'], Parse>> = {
 /** Where a path of a document stands in the file that it came from: `file:line`. */
 export type Locate = (document: number, path: readonly PropertyKey[]) => string | undefined
 
+/** What could be read, and what is wrong: with documents, and with what they say of each other. */
+export interface ReadDocuments {
+  readonly resources: readonly Resource[]
+  readonly problems: readonly ResourceProblem[]
+  /** `Issuer/ci` for documents that have a name and could not be read. */
+  readonly unread: ReadonlySet<string>
+}
+
 /**
  * Reads documents of the form `{ apiVersion: mayfly.dev/v1, kind, metadata, spec }`, and checks them
  * one by one and against each other. Throws `policy_set_invalid` with all problems of all documents.
  */
 export function parseResourceDocuments(
   documents: readonly Json[],
-  locate: Locate = () => undefined,
+  locate?: Locate,
 ): readonly Resource[] {
+  const { resources, problems } = readResourceDocuments(documents, locate)
+  refuseProblems(problems)
+  return resources
+}
+
+/** The same without throwing, so that what is wrong elsewhere can be told together with it. */
+export function readResourceDocuments(
+  documents: readonly Json[],
+  locate: Locate = () => undefined,
+): ReadDocuments {
   const problems: ResourceProblem[] = []
   const resources: Resource[] = []
   const origins = new Map<Resource, number>()
+  const unread = new Set<string>()
   documents.forEach((document, index) => {
     const parsed = parseDocument(document)
     if ('resource' in parsed) {
@@ -58,17 +77,18 @@ export function parseResourceDocuments(
       origins.set(parsed.resource, index)
       return
     }
+    unread.add(nameOf(document, index))
     for (const { path, message } of parsed.issues) {
       problems.push(problem(nameOf(document, index), path, message, locate(index, path)))
     }
   })
-  for (const found of [...referenceProblems(resources), ...templateProblems(resources)]) {
+  const together = [...referenceProblems(resources, unread), ...templateProblems(resources, unread)]
+  for (const found of together) {
     const at = locate(origins.get(found.resource) ?? -1, found.path)
     const { kind: kindName, name } = found.resource
     problems.push(problem(`${kindName}/${name}`, found.path, found.message, at))
   }
-  refuseProblems(problems)
-  return resources
+  return { resources, problems, unread }
 }
 
 function parseDocument(document: Json): Parsed {

@@ -1,4 +1,4 @@
-import type { Agent, Resource, ScopeTemplate } from '@mayfly/core'
+import { didYouMean, type Agent, type Resource, type ScopeTemplate } from '@mayfly/core'
 
 /** A problem with a resource that parsed. */
 export interface FoundProblem {
@@ -7,9 +7,12 @@ export interface FoundProblem {
   readonly message: string
 }
 
-/** Names used twice, and names that nothing in the set has. */
-export function referenceProblems(resources: readonly Resource[]): readonly FoundProblem[] {
-  const known = new Set(resources.map(({ kind, name }) => `${kind}/${name}`))
+/** Names used twice, and names that nothing in the set has, not even what could not be read. */
+export function referenceProblems(
+  resources: readonly Resource[],
+  unread: ReadonlySet<string>,
+): readonly FoundProblem[] {
+  const known = new Set([...unread, ...resources.map(({ kind, name }) => `${kind}/${name}`)])
   const seen = new Set<string>()
   return resources.flatMap((resource) => {
     const id = `${resource.kind}/${resource.name}`
@@ -17,7 +20,15 @@ export function referenceProblems(resources: readonly Resource[]): readonly Foun
     seen.add(id)
     const missing = references(resource)
       .filter(({ target }) => !known.has(target))
-      .map(({ path, target }) => ({ resource, path, message: `${target} is not in the set` }))
+      .map(({ path, target }) => {
+        const [kind = ''] = target.split('/')
+        const others = [...known].filter((name) => name.startsWith(`${kind}/`))
+        return {
+          resource,
+          path,
+          message: `${target} is not in the set${didYouMean(target, others)}`,
+        }
+      })
     return twice
       ? [{ resource, path: ['metadata', 'name'], message: 'is used twice' }, ...missing]
       : missing

@@ -1,5 +1,6 @@
 import {
   brokenPlaceholdersIn,
+  didYouMean,
   MayflyError,
   placeholdersIn,
   renderScope,
@@ -11,14 +12,19 @@ import {
   type ScopeTemplate,
 } from '@mayfly/core'
 
-import { resourceTypeOf } from './action-resources.ts'
+import { ACTION_RESOURCES, resourceTypeOf } from './action-resources.ts'
 import { highRiskIn } from './high-risk.ts'
 import type { FoundProblem } from './resource-references.ts'
 
 type Found = Omit<FoundProblem, 'resource'>
 
 /** What the shape of a template cannot tell: whether its parts fit together and the rest of the set. */
-export function templateProblems(resources: readonly Resource[]): readonly FoundProblem[] {
+export function templateProblems(
+  resources: readonly Resource[],
+  unread: ReadonlySet<string>,
+): readonly FoundProblem[] {
+  // An Issuer that could not be read might have listed any claim.
+  const claimsKnown = ![...unread].some((name) => name.startsWith('Issuer/'))
   const issuers = resources.filter((resource) => resource.kind === 'Issuer')
   const connections = resources.filter((resource) => resource.kind === 'Connection')
   return resources
@@ -28,7 +34,7 @@ export function templateProblems(resources: readonly Resource[]): readonly Found
         ...actionProblems(template),
         ...placeholderProblems(template),
         ...connectionProblems(template, connections),
-        ...claimProblems(template, issuers),
+        ...(claimsKnown ? claimProblems(template, issuers) : []),
         ...scopeProblems(template),
         ...riskProblems(template),
       ].map((found) => ({ resource: template, ...found })),
@@ -39,7 +45,10 @@ function actionProblems({ actions, resource }: ScopeTemplate): readonly Found[] 
   return Object.keys(actions).flatMap((action) => {
     const type = resourceTypeOf(action)
     const path = ['spec', 'actions', action]
-    if (type === undefined) return [{ path, message: 'is not an action that Mayfly knows' }]
+    if (type === undefined) {
+      const meant = didYouMean(action, Object.keys(ACTION_RESOURCES))
+      return [{ path, message: `is not an action that Mayfly knows${meant}` }]
+    }
     if (type === resource.type) return []
     return [
       { path, message: `acts on a ${type}, and the template's resource is a ${resource.type}` },
@@ -59,7 +68,10 @@ function placeholderProblems(template: ScopeTemplate): readonly Found[] {
   return places.flatMap(([path, document]) => [
     ...[...placeholdersIn(document)]
       .filter((name) => !Object.hasOwn(template.parameters, name))
-      .map((name) => ({ path, message: `{{${name}}} is not a parameter` })),
+      .map((name) => ({
+        path,
+        message: `{{${name}}} is not a parameter${didYouMean(name, Object.keys(template.parameters))}`,
+      })),
     ...brokenPlaceholdersIn(document).map((text) => ({
       path,
       message: `${JSON.stringify(text)} has a placeholder that is not of the form {{name}}`,

@@ -65,6 +65,33 @@ describe('policy sets', () => {
     expect(await client.currentPolicySet({ token })).toMatchObject({ version: 1 })
   })
 
+  test('R46 one refusal tells all that is wrong, with what may have been meant', async () => {
+    const token = await running.operatorToken('platform@acme.example')
+    const broken = documents()
+      .filter(({ kind }) => kind !== 'RoleBinding')
+      .map((document) => {
+        const text = JSON.stringify(document)
+        if (document.metadata.name === 'github-feature-branch')
+          return JSON.parse(text.replace('"contents":"write"', '"content":"write"')) as Document
+        if (document.metadata.name === 'web-ci')
+          return JSON.parse(text.replaceAll('"github-actions"', '"github-action"')) as Document
+        if (document.kind === 'Guardrail')
+          return JSON.parse(text.replaceAll('resource', 'resourse')) as Document
+        return document
+      })
+    const problem = await problemOf(running.client.applyPolicySet({ resources: broken }, { token }))
+    const { problems } = problem.details as { problems: { resource: string; message: string }[] }
+    const told = (resource: string): string =>
+      problems
+        .filter((one) => one.resource.startsWith(resource))
+        .map(({ message }) => message)
+        .join(' | ')
+    expect(told('ScopeTemplate/github-feature-branch')).toContain('did you mean contents?')
+    expect(told('Agent/web-ci')).toContain('did you mean Issuer/github-actions?')
+    expect(told('Guardrail/')).not.toBe('')
+    expect(told('RoleBinding')).toContain('nobody could apply another set')
+  })
+
   test('a set that leaves nobody to apply the next one is refused', async () => {
     const token = await running.operatorToken('platform@acme.example')
     const resources = documents().filter(({ kind }) => kind !== 'RoleBinding')
