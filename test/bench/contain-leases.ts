@@ -4,6 +4,7 @@ import type { ContainmentBody } from '@mayfly/protocol'
 import pg from 'pg'
 
 import type { BenchWorld } from './bench-world.ts'
+import { cpuSeconds } from './cpu-time.ts'
 
 export interface ContainmentTimes {
   readonly leases: number
@@ -14,6 +15,8 @@ export interface ContainmentTimes {
   /** From the request until the last credential was proven dead. */
   readonly lastProofMs: number
   readonly leasesPerSecond: number
+  /** Milliseconds of processor time for each lease, by who spent them. */
+  readonly cpuMs: Readonly<Record<string, number>>
 }
 
 const SELECTOR = { agent: 'bench' }
@@ -22,12 +25,17 @@ const LOOK_EVERY_MS = 400
 const FREEZE_WITHIN_MS = 30_000
 
 /** Contains everything that is live, through the API, and lifts the freeze when all of it is dead. */
-export async function containLeases(world: BenchWorld, leases: number): Promise<ContainmentTimes> {
+export async function containLeases(
+  world: BenchWorld,
+  leases: number,
+  pids: Readonly<Record<string, number>>,
+): Promise<ContainmentTimes> {
   const client = new pg.Client({ connectionString: world.databaseUrl })
   await client.connect()
   try {
     const token = await world.signIn()
     const incident = `INC-${String(Date.now())}`
+    const spent = startCpuTimes(pids)
     const startedAt = Date.now()
     const frozen = untilFrozen(client, incident)
     const asked = { selector: SELECTOR, reason: 'benchmark', incident }
@@ -37,12 +45,13 @@ export async function containLeases(world: BenchWorld, leases: number): Promise<
     if (total !== leases)
       throw new Error(`${String(total)} of ${String(leases)} leases were contained`)
     await untilFinished(world, id, 60_000 + leases * 20)
+    const cpuMs = spent(leases)
     const lastProofMs = (await lastProofAt(client, id)) - startedAt
     const live = await world.liveCredentials()
     if (live > 0) throw new Error(`the providers still accept ${String(live)} credentials`)
     await world.client.liftFreeze(freezeId, 'over', { token })
     const leasesPerSecond = leases / (lastProofMs / 1000)
-    return { leases, freezeMs, answerMs, lastProofMs, leasesPerSecond }
+    return { leases, freezeMs, answerMs, lastProofMs, leasesPerSecond, cpuMs }
   } finally {
     await client.end()
   }
@@ -83,4 +92,19 @@ async function lastProofAt(client: pg.Client, id: string): Promise<number> {
   const [last] = rows
   if (!last || last.unproven > 0) throw new Error('a lease was called dead without a proof')
   return last.at.getTime()
+}
+
+function startCpuTimes(
+  pids: Readonly<Record<string, number>>,
+): (leases: number) => Readonly<Record<string, number>> {
+  const read = (): readonly (readonly [string, number])[] =>
+    Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)] as const)
+  const before = new Map(read())
+  return (leases) =>
+    Object.fromEntries(
+      read().map(([name, seconds]) => [
+        name,
+        ((seconds - (before.get(name) ?? 0)) * 1000) / leases,
+      ]),
+    )
 }

@@ -22,12 +22,12 @@ export async function benchContainment(
 ): Promise<ContainmentFigures> {
   const world = await startMixedWorld(host, 'containment')
   try {
-    await world.startWorker()
+    const worker = await world.startWorker()
     const rows: ContainmentTimes[] = []
     for (const size of sizes) {
       await world.mint(size)
       progress(`${String(size)} leases minted`)
-      rows.push(await containLeases(world, size))
+      rows.push(await containLeases(world, size, { ...world.pids, worker: worker.pid }))
     }
     return { rows, targets: CONTAINMENT_TARGETS }
   } finally {

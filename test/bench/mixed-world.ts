@@ -12,6 +12,8 @@ import { startScriptServer, type ScriptServer } from './script-process.ts'
 export interface MixedWorld extends BenchWorld {
   /** Long-lived leases of all three, through the API. */
   mint(count: number): Promise<void>
+  /** The processes that a revocation passes through, but for the worker. */
+  readonly pids: Readonly<Record<string, number>>
 }
 
 /** Starts broker, worker and the three providers, each as a process of its own. */
@@ -42,7 +44,7 @@ export async function startMixedWorld(host: BenchHost, name: string): Promise<Mi
         ),
       },
     })
-    return withMix(world, { vault, aws, stopStandins })
+    return withMix(world, { vault, aws, postgresPid: host.postgresPid, stopStandins })
   } catch (error) {
     await stopStandins()
     throw error
@@ -52,12 +54,18 @@ export async function startMixedWorld(host: BenchHost, name: string): Promise<Mi
 interface Standins {
   readonly vault: ScriptServer
   readonly aws: ScriptServer
+  readonly postgresPid: number
   readonly stopStandins: () => Promise<void>
 }
 
-function withMix(world: BenchWorld, { vault, aws, stopStandins }: Standins): MixedWorld {
+function withMix(world: BenchWorld, standins: Standins): MixedWorld {
+  const { vault, aws, postgresPid, stopStandins } = standins
   return {
     ...world,
+    pids: {
+      ...{ postgres: postgresPid, broker: world.broker.pid },
+      ...{ github: world.github.pid, vault: vault.pid, aws: aws.pid },
+    },
     mint: (count) =>
       mintLeases(world, { count, concurrency: 32, ttlSeconds: () => 3_000, requests: MIX }),
     async liveCredentials() {

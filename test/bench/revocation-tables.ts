@@ -5,6 +5,15 @@ import type { ReachFigures } from './reach-bench.ts'
 import type { SlowStatement } from './statement-times.ts'
 import type { SweepFigures } from './sweep-bench.ts'
 
+const CONTAINED = [
+  'live leases contained',
+  'frozen after',
+  'answered',
+  'last proof',
+  'leases/s',
+  'CPU per lease',
+]
+
 export function sweepTable(figures: readonly SweepFigures[]): string {
   return table(
     ['due at once, no queue', 'revoked by one worker', 'slowest statement of the database'],
@@ -20,10 +29,7 @@ export function sweepTable(figures: readonly SweepFigures[]): string {
 }
 
 export function containmentTable({ rows }: ContainmentFigures): string {
-  return table(
-    ['live leases contained', 'frozen after', 'answered', 'last proof', 'leases/s'],
-    rows.map(containmentRow),
-  )
+  return table(CONTAINED, rows.map(containmentRow))
 }
 
 export function reachTable(figures: ReachFigures): string {
@@ -36,16 +42,13 @@ export function reachTable(figures: ReachFigures): string {
       judged(p99Ms < targetP99Ms, `${p99Ms.toFixed(1)} ms (under ${String(targetP99Ms)})`),
     ]),
   )
-  const contained = table(
-    ['live leases contained', 'frozen after', 'answered', 'last proof', 'leases/s'],
-    [containmentRow(containment)],
-  )
+  const contained = table(CONTAINED, [containmentRow(containment)])
   const metrics = `metrics of a worker ${metricsMs.toFixed(0)} ms`
   return `${asked}\n${contained}\n${metrics}, slowest statement ${slowestOf(slowest, 100)}`
 }
 
 function containmentRow(times: ContainmentTimes): readonly string[] {
-  const { leases, freezeMs, answerMs, lastProofMs, leasesPerSecond } = times
+  const { leases, freezeMs, answerMs, lastProofMs, leasesPerSecond, cpuMs } = times
   const { freezeMs: soon, leasesPerSecond: fast, atLeases } = CONTAINMENT_TARGETS
   const rate = leasesPerSecond.toFixed(0)
   return [
@@ -56,6 +59,9 @@ function containmentRow(times: ContainmentTimes): readonly string[] {
     leases < atLeases
       ? rate
       : judged(leasesPerSecond >= fast, `${rate} (at least ${String(fast)})`),
+    Object.entries(cpuMs)
+      .map(([who, ms]) => `${who} ${ms.toFixed(1)} ms`)
+      .join('\n'),
   ]
 }
 

@@ -17,6 +17,7 @@ const roles = AWS_ROLES.map(arnOf)
 
 const { url } = await startAwsStandin({
   account: ACCOUNT,
+  keepAlive: true,
   roles: AWS_ROLES.map((name) => ({
     name,
     trustedPrincipals: [minter],

@@ -6,6 +6,7 @@ if (!VAULT_TOKEN) throw new Error('started by mixed-world.ts only')
 
 const { url } = await startVaultStandin({
   rootToken: VAULT_TOKEN,
+  keepAlive: true,
   tokenRoles: {
     mayfly: {
       allowed_policies_glob: ['mayfly-*'],

@@ -7,11 +7,21 @@ export interface Listening {
   stop(): Promise<void>
 }
 
-/** Serves on 127.0.0.1. Resolves when the port is open; port 0 lets the system choose one. */
-export async function listen(handler: RequestListener, port = 0): Promise<Listening> {
+export interface ListenOptions {
+  /** 0 lets the system choose one. */
+  readonly port?: number | undefined
+  /** As servers do in life. Without it each connection serves one request. */
+  readonly keepAlive?: boolean | undefined
+}
+
+/** Serves on 127.0.0.1. Resolves when the port is open. */
+export async function listen(
+  handler: RequestListener,
+  { port = 0, keepAlive = false }: ListenOptions = {},
+): Promise<Listening> {
   const server = createServer((request, response) => {
     // A kept-alive connection would hold a client's process open after its work is done.
-    response.setHeader('connection', 'close')
+    if (!keepAlive) response.setHeader('connection', 'close')
     handler(request, response)
   })
   await new Promise<void>((resolve, reject) => {

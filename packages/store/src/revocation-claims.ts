@@ -1,10 +1,11 @@
-import type { ClaimedLease, LeaseStore, Report, Settlement } from '@mayfly/core'
+import type { ClaimedLease, LeaseStore, Report } from '@mayfly/core'
 import { z } from 'zod'
 
 import type { Database } from './database.ts'
 import { sealPurpose } from './lease-handle.ts'
 import { LEASE_COLUMNS, leaseOf } from './lease-row.ts'
 import type { Sealer } from './sealer.ts'
+import { makeSettle } from './settle.ts'
 
 // The row lock makes racing callers queue; each then looks at `due_at` again, which the first one
 // has moved. Nobody can kill a credential that the provider's clock has killed: a minute of grace
@@ -55,34 +56,6 @@ const DUE_AT = {
   name: 'lease_due_at',
   text: `SELECT due_at AS "dueAt" FROM leases
            WHERE id = $1 AND due_at > now() AND claimed_at IS NULL`,
-}
-
-// A credential that nothing can kill is looked at again when its own clock has run out, not before.
-const SETTLE = {
-  name: 'settle_lease',
-  text: `
-    WITH lease AS (
-      UPDATE leases SET
-          state = CASE $3 WHEN 'propagating' THEN state ELSE $3 END,
-          revoked_at = CASE $3 WHEN 'revoked' THEN now() END,
-          revocation_proof = $4,
-          revocation_note = coalesce($5, revocation_note),
-          irrevocable_reason = coalesce($8, irrevocable_reason),
-          irrevocable_dies_at = coalesce($9, irrevocable_dies_at),
-          sent_at = coalesce($7, sent_at),
-          due_at = CASE WHEN coalesce($9, irrevocable_dies_at) IS NULL OR $3 <> 'revocation_failed'
-            THEN $6 ELSE greatest($6, credential_expires_at + interval '61 seconds') END,
-          claimed_at = NULL,
-          sealed_handle = CASE WHEN $3 <> 'revoked' THEN sealed_handle END,
-          handle_key_id = CASE WHEN $3 <> 'revoked' THEN handle_key_id END
-        WHERE id = $1 AND state = 'revoking' AND revocation_attempts = $2 AND claimed_at IS NOT NULL
-        RETURNING *
-    )
-    INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
-      SELECT 'lease.' || state, subject, agent, task_id, id, decision_id,
-        jsonb_strip_nulls(jsonb_build_object('attempt', revocation_attempts, 'proof', $4::text,
-          'note', $5::text, 'irrevocable', irrevocable_reason, 'retryAt', due_at)) FROM lease
-      RETURNING 1`,
 }
 
 const claimSchema = z.object({
@@ -144,23 +117,6 @@ export function makeRevocationClaims(
       if (!later) return { outcome: 'nothing_to_do' }
       return { outcome: 'not_due', dueAt: dueSchema.parse(later).dueAt }
     },
-    async settle({ lease, attempt }, settlement) {
-      const [row] = await database.rows(SETTLE, [
-        lease.id,
-        attempt,
-        ...settlementValues(settlement),
-      ])
-      return row !== undefined
-    },
+    settle: makeSettle(database),
   }
-}
-
-/** `$3` to `$9` of the statement. */
-function settlementValues(settlement: Settlement): readonly unknown[] {
-  if (settlement.to === 'revoked')
-    return [settlement.to, settlement.proof, null, null, null, null, null]
-  const { to, note, retryAt } = settlement
-  if (to === 'propagating') return [to, null, note, retryAt, settlement.sentAt, null, null]
-  const { reason = null, diesAt = null } = settlement.irrevocable ?? {}
-  return [to, null, note, retryAt, null, reason, diesAt]
 }

@@ -19,6 +19,8 @@ import { type ReceivedRequest } from './sigv4.ts'
 
 export interface AwsStandinOptions extends AccountOptions {
   readonly port?: number
+  /** Connections serve many requests, as in life; a client then holds some open. */
+  readonly keepAlive?: boolean
   /** How long each call takes before it is carried out. Not at all unless told. */
   readonly latencyMs?: number
 }
@@ -52,7 +54,7 @@ export async function startAwsStandin(options: AwsStandinOptions): Promise<AwsSt
     void serve(message, response).catch(() => {
       response.destroy()
     })
-  }, options.port)
+  }, options)
 
   async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await receive(message)

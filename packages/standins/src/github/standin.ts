@@ -43,7 +43,7 @@ export interface GithubStandin {
 export async function startGithubStandin(options: GithubStandinOptions): Promise<GithubStandin> {
   const world = makeWorld(options)
   const requests: GithubRequest[] = []
-  const listening = await listen(makeApp(world, requests), options.port)
+  const listening = await listen(makeApp(world, requests), { port: options.port })
   return {
     url: listening.url,
     faults: world.faults,

@@ -61,7 +61,7 @@ export async function startOidcStandin(options: OidcStandinOptions = {}): Promis
   const listening = await listen((request, response) => {
     requests.push(request.url ?? '')
     app(request, response)
-  }, options.port)
+  }, { port: options.port })
 
   const issuers = new Map<string, OidcIssuer>()
   for (const [name, ring] of rings) {

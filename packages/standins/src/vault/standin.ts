@@ -33,6 +33,8 @@ export interface VaultStandinOptions {
   readonly namespace?: string
   readonly clock?: { now(): Date }
   readonly port?: number
+  /** Connections serve many requests, as in life; a client then holds some open. */
+  readonly keepAlive?: boolean
 }
 
 export interface VaultStandin {
@@ -83,7 +85,7 @@ export async function startVaultStandin(options: VaultStandinOptions): Promise<V
     const url = request.url ?? ''
     if (url.startsWith('/v1/')) requests.push(`${request.method ?? ''} ${url}`)
     app(request, response)
-  }, options.port)
+  }, options)
 
   return {
     url: listening.url,
