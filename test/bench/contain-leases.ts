@@ -6,6 +6,9 @@ import pg from 'pg'
 import type { BenchWorld } from './bench-world.ts'
 import { cpuSeconds } from './cpu-time.ts'
 
+/** By what they are. */
+export type ProcessIds = Readonly<Record<string, readonly number[]>>
+
 export interface ContainmentTimes {
   readonly leases: number
   /** From the request until anybody could see the freeze. */
@@ -28,7 +31,7 @@ const FREEZE_WITHIN_MS = 30_000
 export async function containLeases(
   world: BenchWorld,
   leases: number,
-  pids: Readonly<Record<string, number>>,
+  pids: ProcessIds,
 ): Promise<ContainmentTimes> {
   const client = new pg.Client({ connectionString: world.databaseUrl })
   await client.connect()
@@ -94,11 +97,9 @@ async function lastProofAt(client: pg.Client, id: string): Promise<number> {
   return last.at.getTime()
 }
 
-function startCpuTimes(
-  pids: Readonly<Record<string, number>>,
-): (leases: number) => Readonly<Record<string, number>> {
+function startCpuTimes(pids: ProcessIds): (leases: number) => Readonly<Record<string, number>> {
   const read = (): readonly (readonly [string, number])[] =>
-    Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)] as const)
+    Object.entries(pids).map(([name, group]) => [name, sum(group.map(cpuSeconds))] as const)
   const before = new Map(read())
   return (leases) =>
     Object.fromEntries(
@@ -107,4 +108,8 @@ function startCpuTimes(
         ((seconds - (before.get(name) ?? 0)) * 1000) / leases,
       ]),
     )
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }

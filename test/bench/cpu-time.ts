@@ -5,13 +5,14 @@ import { join } from 'node:path'
 const TICKS_PER_SECOND = 100
 
 /**
- * Processor time that a process and its direct children have used, in seconds. Unlike throughput it
+ * Processor time that a process and its direct children, dead ones too, have used, in seconds. Unlike throughput it
  * hardly depends on what else the machine is doing. `NaN` where there is no `/proc`.
  */
 export function cpuSeconds(pid: number): number {
   try {
     const family = [pid, ...childrenOf(pid)]
-    return family.reduce((sum, member) => sum + ticksOf(member), 0) / TICKS_PER_SECOND
+    const ticks = family.reduce((sum, member) => sum + ticksOf(member), reapedTicksOf(pid))
+    return ticks / TICKS_PER_SECOND
   } catch {
     return NaN
   }
@@ -33,6 +34,12 @@ function childrenOf(pid: number): readonly number[] {
 function ticksOf(pid: number): number {
   const fields = statOf(pid)
   return fields ? Number(fields[11]) + Number(fields[12]) : 0
+}
+
+/** Of children that have ended. */
+function reapedTicksOf(pid: number): number {
+  const fields = statOf(pid)
+  return fields ? Number(fields[13]) + Number(fields[14]) : 0
 }
 
 /** The fields after the command's name, which may hold spaces: state, parent, … */

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 
+import type { AppProcess } from '@mayfly/sandbox'
 import { z } from 'zod'
 
 import { startWorld, type BenchHost, type BenchWorld } from './bench-world.ts'
+import type { ProcessIds } from './contain-leases.ts'
 import { mintLeases } from './mint-leases.ts'
 import { MIX, writeMixedPolicies } from './mixed-policies.ts'
 import { startScriptServer, type ScriptServer } from './script-process.ts'
@@ -12,8 +14,8 @@ import { startScriptServer, type ScriptServer } from './script-process.ts'
 export interface MixedWorld extends BenchWorld {
   /** Long-lived leases of all three, through the API. */
   mint(count: number): Promise<void>
-  /** The processes that a revocation passes through, but for the worker. */
-  readonly pids: Readonly<Record<string, number>>
+  /** The processes that a revocation passes through. */
+  pids(workers: readonly AppProcess[]): ProcessIds
 }
 
 /** Starts broker, worker and the three providers, each as a process of its own. */
@@ -62,10 +64,12 @@ function withMix(world: BenchWorld, standins: Standins): MixedWorld {
   const { vault, aws, postgresPid, stopStandins } = standins
   return {
     ...world,
-    pids: {
-      ...{ postgres: postgresPid, broker: world.broker.pid },
-      ...{ github: world.github.pid, vault: vault.pid, aws: aws.pid },
-    },
+    pids: (workers) => ({
+      workers: workers.map(({ pid }) => pid),
+      PostgreSQL: [postgresPid],
+      broker: [world.broker.pid],
+      'stand-ins': [world.github.pid, vault.pid, aws.pid],
+    }),
     mint: (count) =>
       mintLeases(world, { count, concurrency: 32, ttlSeconds: () => 3_000, requests: MIX }),
     async liveCredentials() {

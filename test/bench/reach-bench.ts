@@ -45,9 +45,11 @@ export async function benchReach(host: BenchHost, options: ReachOptions): Promis
       await ask(world, options, 'leases by target'),
       await ask(world, options, 'preview by selector'),
     ]
-    const { url, pid } = await world.startWorker()
-    const metricsMs = await timed(() => fetch(new URL('/metrics', url)).then((told) => told.text()))
-    const containment = await containLeases(world, live, { ...world.pids, worker: pid })
+    const [worker, other] = await Promise.all([world.startWorker(), world.startWorker()])
+    const metricsMs = await timed(() =>
+      fetch(new URL('/metrics', worker.url)).then((told) => told.text()),
+    )
+    const containment = await containLeases(world, live, world.pids([worker, other]))
     const slowest = await slowestStatements(world.databaseUrl, { but: 'pg_stat|pg_class' })
     return { ended, questions, targetP99Ms: 20, metricsMs, containment, slowest }
   } finally {
