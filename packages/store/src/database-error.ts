@@ -24,6 +24,12 @@ export async function reachDatabase<Result>(calls: () => Promise<Result>): Promi
   }
 }
 
+/** The database has answered that nothing of it was done: unlike a lost session, which says nothing. */
+export function wasRolledBack(error: unknown): boolean {
+  const state = sqlState(error instanceof MayflyError ? error.cause : error)
+  return state !== undefined && /^(?:2[1-3]|40|55)/.test(state)
+}
+
 /** What no retry will cure, such as a broken constraint, stays what it is: a bug. */
 function isPassing(error: unknown): boolean {
   if (!types.isNativeError(error) || error instanceof MayflyError) return false

@@ -1,27 +1,10 @@
 import { assertTransition, MayflyError, type Activation, type LeaseStore } from '@mayfly/core'
 
+import { makeActivateLeases } from './activate-leases.ts'
 import type { Database } from './database.ts'
 import { sealPurpose } from './lease-handle.ts'
 import { leaseOf } from './lease-row.ts'
 import type { Sealer } from './sealer.ts'
-
-const ACTIVATE = {
-  name: 'activate_lease',
-  text: `
-    WITH lease AS (
-      UPDATE leases SET state = 'active', credential_expires_at = $2, sealed_handle = $3,
-          handle_key_id = $4, fingerprints = $5, targets = targets || $7::text[],
-          due_at = least(now() + make_interval(secs => $6), expires_at)
-        WHERE id = $1 AND state = 'pending' AND ended_at IS NULL
-          AND ($7::text[] = '{}' OR freeze_on_reached(id, $7::text[]) IS NULL)
-        RETURNING *
-    ), event AS (
-      INSERT INTO audit_events (type, subject, agent, task_id, lease_id, decision_id, data)
-        SELECT 'lease.active', subject, agent, task_id, id, decision_id, jsonb_build_object(
-          'fingerprints', fingerprints, 'credentialExpiresAt', credential_expires_at) FROM lease
-    )
-    SELECT 1 FROM lease`,
-}
 
 const FAIL = {
   name: 'fail_lease',
@@ -76,6 +59,7 @@ type MintOutcome = Pick<LeaseStore, 'activate' | 'fail' | 'surrender'>
 
 /** What is written when the provider has answered, or has refused. */
 export function makeMintOutcome(database: Database, sealer: Sealer): MintOutcome {
+  const activate = makeActivateLeases(database, sealer)
   const found = (activation: Activation): readonly unknown[] => {
     const { lease, handle, credentialExpiresAt, fingerprints } = activation
     // Bound to this lease at this provider: sealed bytes open nowhere else (R117).
@@ -96,10 +80,8 @@ export function makeMintOutcome(database: Database, sealer: Sealer): MintOutcome
 
   return {
     async activate(activation) {
-      const { lease, credentialExpiresAt, deliveryDeadlineSeconds, reached = [] } = activation
-      const values = [...found(activation), deliveryDeadlineSeconds, reached]
-      const [row] = await database.rows(ACTIVATE, values)
-      if (!row) return refuse(lease.id, 'active')
+      const { lease, credentialExpiresAt, reached = [] } = activation
+      if (!(await activate(activation))) return refuse(lease.id, 'active')
       return {
         ...lease,
         state: 'active',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Claim, Lease } from '@mayfly/core'
+import type { Claim, Lease, Task } from '@mayfly/core'
 import pg from 'pg'
 
 import { activationOf, leaseIntent, openTask } from '../../support/lease-fixtures.ts'
@@ -131,6 +131,47 @@ describe('the end of pending', () => {
     }
   })
 })
+
+describe('activations that come together', () => {
+  test('each caller hears of its own lease', async () => {
+    const { leases, tasks } = world.store
+    const task = await openTask(tasks)
+    const [ended, twice, ...others] = await openedTogether(task, 10)
+    if (!ended || !twice) throw new Error('ten were opened')
+    await leases.end(ended.id, 'holder')
+    const late = activationOf(twice, { fingerprints: ['of the second'] })
+    const results = await Promise.allSettled(
+      [...others, ended, twice]
+        .map((lease) => activationOf(lease))
+        .concat(late)
+        .map((activation) => leases.activate(activation)),
+    )
+    expect(kept(results).map(({ id, state }) => `${id} ${state}`)).toEqual(
+      [...others, twice].map(({ id }) => `${id} active`),
+    )
+    expect(refusals(results)).toEqual(['lease_transition_illegal', 'lease_transition_illegal'])
+    const [row] = await world.sql('SELECT fingerprints FROM leases WHERE id = $1', [twice.id])
+    expect(row).toEqual({ fingerprints: [`sha256 of ${twice.id}`] })
+  })
+
+  test('one that the database refuses does not spoil the others', async () => {
+    const { leases, tasks } = world.store
+    const [broken, ...others] = await openedTogether(await openTask(tasks), 6)
+    if (!broken) throw new Error('six were opened')
+    const results = await Promise.allSettled([
+      ...others.map((lease) => leases.activate(activationOf(lease))),
+      leases.activate(activationOf(broken, { credentialExpiresAt: new Date(NaN) })),
+    ])
+    expect(kept(results).map(({ id }) => id)).toEqual(others.map(({ id }) => id))
+    expect(refusals(results)).toEqual(['23502'])
+    expect(await leases.find(broken.id)).toMatchObject({ state: 'pending' })
+  })
+})
+
+function openedTogether(task: Task, count: number): Promise<readonly Lease[]> {
+  const { leases } = world.store
+  return Promise.all(Array.from({ length: count }, () => leases.open(leaseIntent(task))))
+}
 
 describe('closing a task', () => {
   test('G12 R24 two hundred opens against one close leave no live lease that nobody ends', async () => {

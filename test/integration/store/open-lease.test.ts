@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Idempotency } from '@mayfly/core'
+import type { Idempotency, LeaseFilter } from '@mayfly/core'
 
 import { activationOf, freshId, leaseIntent, openTask } from '../../support/lease-fixtures.ts'
 import { startStoreWorld, type StoreWorld } from '../../support/store-world.ts'
@@ -154,15 +154,15 @@ describe('finding leases', () => {
       activationOf(await leases.open(leaseIntent(task, { targets: [target, 'github:org:acme'] }))),
     )
 
-    const ids = async (filter: object): Promise<readonly string[]> =>
+    const ids = async (filter: Partial<LeaseFilter>): Promise<readonly string[]> =>
       (await leases.list({ limit: 10, ...filter })).map(({ id }) => id)
     expect(await ids({ taskId: task.id })).toEqual([third.id, second.id, first.id])
-    expect(await ids({ agent, limit: 2 })).toEqual([third.id, second.id])
+    expect(await ids({ selector: { agent }, limit: 2 })).toEqual([third.id, second.id])
     expect(await ids({ target })).toEqual([third.id, first.id])
-    expect(await ids({ target, live: true, agent })).toEqual([third.id, first.id])
-    expect(await ids({ agent, live: false })).toEqual([second.id])
+    expect(await ids({ target, live: true, selector: { agent } })).toEqual([third.id, first.id])
+    expect(await ids({ selector: { agent }, live: false })).toEqual([second.id])
     await world.age(first.id, 4_000)
-    expect(await ids({ agent, live: true })).toEqual([third.id])
+    expect(await ids({ selector: { agent }, live: true })).toEqual([third.id])
     expect(await leases.list({ taskId: task.id, limit: 1 })).toEqual([third])
   })
 
