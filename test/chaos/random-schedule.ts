@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import { ERRAND_NAMES, type ErrandName } from './drive.ts'
+import { ERRAND_NAMES, type ErrandName } from '../support/errands.ts'
 import type { Fault } from './fault-plan.ts'
 import { STEPS } from './faulty-ports.ts'
 

@@ -6,8 +6,8 @@ import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { problemSchema } from '@mayfly/protocol'
 
+import { ERRANDS } from '../support/errands.ts'
 import type { Answer } from './call.ts'
-import { ERRANDS } from './errands.ts'
 import type { OpenedTask } from './open-task.ts'
 import { openWorld, type World } from './world.ts'
 

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { CredentialText, makeClient, ProblemError, type Client } from '@mayfly/protocol'
 import pg from 'pg'
 
+import { ERRAND_NAMES, ERRANDS } from '../support/errands.ts'
 import { until } from '../support/until.ts'
-import { ERRAND_NAMES, ERRANDS, usesOf } from './errands.ts'
+import { usesOf } from './uses.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World

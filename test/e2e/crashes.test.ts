@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
+import { ERRAND_NAMES, ERRANDS } from '../support/errands.ts'
 import { until } from '../support/until.ts'
-import { ERRAND_NAMES, ERRANDS, usesOf } from './errands.ts'
+import { usesOf } from './uses.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { problemSchema } from '@mayfly/protocol'
 
 import { startSeverableProxy, type SeverableProxy } from '../support/severable-proxy.ts'
+import { ERRANDS } from '../support/errands.ts'
 import { until } from '../support/until.ts'
 import type { Answer } from './call.ts'
-import { ERRANDS, usesOf } from './errands.ts'
+import { usesOf } from './uses.ts'
 import { openWorld, type World } from './world.ts'
 
 let proxy: SeverableProxy

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ReportLeakResponse } from '@mayfly/protocol'
 
+import { ERRAND_NAMES, ERRANDS, type ErrandName } from '../support/errands.ts'
 import { until } from '../support/until.ts'
 import type { Answer } from './call.ts'
-import { ERRAND_NAMES, ERRANDS, usesOf, type ErrandName, type Uses } from './errands.ts'
+import { usesOf, type Uses } from './uses.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World

@@ -2,8 +2,9 @@ import { request } from 'node:http'
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
+import { ERRAND_NAMES, ERRANDS, type ErrandName } from '../support/errands.ts'
 import { until } from '../support/until.ts'
-import { ERRAND_NAMES, ERRANDS, usesOf, type ErrandName, type Uses } from './errands.ts'
+import { usesOf, type Uses } from './uses.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World

@@ -1,8 +1,8 @@
 import type { TaskBody } from '@mayfly/protocol'
 import type { AcmeTokens } from '@mayfly/sandbox'
 
+import { ERRANDS } from '../support/errands.ts'
 import type { Call } from './call.ts'
-import { ERRANDS } from './errands.ts'
 
 export interface TaskWish {
   /** The workload token to open it with: that of a fresh job of `acme/payments` unless told. */

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 
+import { ERRANDS } from '../support/errands.ts'
 import { until } from '../support/until.ts'
 import type { Answer } from './call.ts'
-import { ERRANDS, usesOf } from './errands.ts'
+import { usesOf } from './uses.ts'
 import { openWorld, type Started, type World } from './world.ts'
 
 interface Document {

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { problemSchema, type LeaseBody } from '@mayfly/protocol'
 import type { AwsFault, GithubFault, VaultFaultRequest } from '@mayfly/standins'
 
+import { ERRANDS, type ErrandName } from '../support/errands.ts'
 import { until } from '../support/until.ts'
-import { ERRANDS, type ErrandName } from './errands.ts'
 import { openWorld, type World } from './world.ts'
 
 /** What the caller was told, and what stands in the database about the same request. */

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
+import { ERRAND_NAMES, ERRANDS } from '../support/errands.ts'
 import { until } from '../support/until.ts'
 import { redisVersion, startRedis, type RedisServer } from '../support/redis-server.ts'
-import { ERRAND_NAMES, ERRANDS, usesOf } from './errands.ts'
+import { usesOf } from './uses.ts'
 import { openWorld, type World } from './world.ts'
 
 const version = redisVersion()

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startOidcStandin, type IssueOptions, type OidcStandin } from '@mayfly/standins'
 
+import { ERRANDS, type ErrandName } from '../support/errands.ts'
 import { until } from '../support/until.ts'
 import { applyMore } from './apply-more.ts'
 import type { Answer } from './call.ts'
-import { ERRANDS, usesOf, type ErrandName, type Uses } from './errands.ts'
+import { usesOf, type Uses } from './uses.ts'
 import { openWorld, type World } from './world.ts'
 
 const CAEP = 'https://schemas.openid.net/secevent/caep/event-type/'

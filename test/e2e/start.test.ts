@@ -13,7 +13,7 @@ import { freePort } from '@mayfly/sandbox'
 import { childrenOf, descendantsOf, isRunning } from '../support/processes.ts'
 import { until } from '../support/until.ts'
 import { startMayfly } from './cli/run-process.ts'
-import { ERRANDS } from './errands.ts'
+import { ERRANDS } from '../support/errands.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const START_DEADLINE_MS = 90_000

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 
+import { ERRANDS } from '../support/errands.ts'
 import { until } from '../support/until.ts'
 import { applyMore, type Document } from './apply-more.ts'
-import { ERRANDS } from './errands.ts'
-import { startReceiver, type Receiver } from './receiver.ts'
+import { startReceiver, type Receiver } from '../support/receiver.ts'
 import { openWorld, type World } from './world.ts'
 
 const secret = `whsec_${randomBytes(32).toString('base64')}`

@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { z } from 'zod'
 
-import { CREDENTIALS_OF_ALL, ERRAND_NAMES, issueAll, mustIssueAll, openTask } from '../drive.ts'
+import { ERRAND_NAMES } from '../../support/errands.ts'
+import { CREDENTIALS_OF_ALL, issueAll, mustIssueAll, openTask } from '../drive.ts'
 import { healStandins } from '../run-row.ts'
 import type { Row, Stage } from '../row.ts'
 import { LONG_TTL_SECONDS, SHORT_TTL_SECONDS } from '../settings.ts'

@@ -1,6 +1,7 @@
 import type { OpenedLease, OpenedTask } from '@mayfly/protocol'
 
-import { CREDENTIALS_OF_ALL, ERRAND_NAMES, mustIssueAll, openTask } from '../drive.ts'
+import { ERRAND_NAMES } from '../../support/errands.ts'
+import { CREDENTIALS_OF_ALL, mustIssueAll, openTask } from '../drive.ts'
 import type { FaultPoint } from '../faulty-ports.ts'
 import type { PlannedFault, Row, Stage } from '../row.ts'
 import { LONG_TTL_SECONDS, SHORT_TTL_SECONDS, VISIBILITY_MS } from '../settings.ts'

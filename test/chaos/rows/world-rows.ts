@@ -2,8 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { makeRevocationQueue } from '@mayfly/queue'
 
+import { ERRAND_NAMES } from '../../support/errands.ts'
 import type { ChaosStack } from '../chaos-stack.ts'
-import { CREDENTIALS_OF_ALL, ERRAND_NAMES, issueAll, mustIssueAll, openTask } from '../drive.ts'
+import { CREDENTIALS_OF_ALL, issueAll, mustIssueAll, openTask } from '../drive.ts'
 import { flushRedis } from '../flush-redis.ts'
 import { askStandins } from '../invariant.ts'
 import type { Row, Stage } from '../row.ts'
