@@ -42,6 +42,8 @@ export interface BrokerPorts {
   readonly tasks: Store['tasks']
   readonly queue: ConnectedRevocationQueue
   readonly providers: Providers
+  readonly freezes: Store['freezes']
+  readonly containments: Store['containments']
 }
 
 export interface BrokerOptions {
@@ -110,9 +112,11 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   const connected = makeProviders({
     ...{ policies, connectionsOf, resolve, deniedSessions, clock, timeoutMs },
   })
-  const { leases, tasks, queue, providers } = decorate({
+  const ports = decorate({
     ...{ leases: store.leases, tasks: store.tasks, queue: alarms, providers: connected },
+    ...{ freezes: store.freezes, containments: store.containments },
   })
+  const { leases, tasks, queue, providers, freezes, containments } = ports
   const signingKeys = makeSigningKeys({ store: store.signingKeys, clock })
   const taskTokens = makeTaskTokens({ signingKeys, issuer: config.publicUrl, clock })
   const tokenVerifier = makeTokenVerifier({ clock })
@@ -120,8 +124,9 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   const closing = new AbortController()
   const app = makeApp({
     ...makeUseCases({
-      ...{ config, store: { ...store, leases: metrics.claims(leases), tasks }, policies, queue },
-      ...{ providers: metrics.providers(providers), metrics, clock, newId, report },
+      ...{ config, policies, queue, clock, newId, report },
+      store: { ...store, leases: metrics.claims(leases), tasks, freezes, containments },
+      ...{ providers: metrics.providers(providers), metrics },
     }),
     ...{ tasks, leases, policies, applyPolicySet, taskTokens, logger, metrics, report },
     securityEvents: makeSecurityEventVerifier({ clock }),
@@ -129,7 +134,7 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     refused: makeRefusals(audit, metrics, report),
     checks: makeReadiness({ ping: () => store.ping(), policies, timeoutMs: 2_000 }),
     openApi: makeOpenApi({ serverUrl: config.publicUrl, version: VERSION }),
-    ...{ freezes: store.freezes, containments: store.containments, closing, newId },
+    ...{ freezes, containments, closing, newId },
     webhookStates: store.webhookStates,
     newRequestId: () => newId('req'),
     trustProxy: config.trustProxy,

@@ -14,7 +14,7 @@ export interface AcmeTokens {
   person(role: 'platform' | 'responder' | 'auditor'): Promise<string>
 }
 
-type Claims = Readonly<Record<string, string>>
+type Claims = Readonly<Record<string, string | number>>
 
 const REPOSITORY_IDS = { web: '4201', payments: '4202' } as const
 

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-
 import {
   makeDeliverWebhook,
   type Clock,
@@ -8,20 +6,18 @@ import {
   type SendWebhook,
   type Webhook,
 } from '@mayfly/core'
-import { makeResolveReference, parseResourceDocuments } from '@mayfly/policy'
-import { makeNetworkGuard, type Environment } from '@mayfly/runtime'
+import { parseResourceDocuments } from '@mayfly/policy'
 import type { Store, StoredPolicySet } from '@mayfly/store'
 
-import { resolveBySystem } from './guarded-lookup.ts'
 import type { WorkerMetrics } from './metrics.ts'
-import { makeSendWebhook } from './send-webhook.ts'
-import { loadWebhookConfig } from './webhook-config.ts'
+import type { WebhookConfig } from './webhook-config.ts'
 import { makeWebhookLoops } from './webhook-loops.ts'
 
 export interface StartWebhooksOptions {
-  /** Configures them, and is what `env:` references of their secrets are looked up in. */
-  readonly env: Environment
-  readonly store: Pick<Store, 'policySets' | 'webhooks'>
+  readonly config: WebhookConfig
+  readonly policySets: Pick<Store['policySets'], 'subscribe'>
+  readonly outbox: Store['webhooks']
+  readonly send: SendWebhook
   readonly metrics: Pick<WorkerMetrics, 'webhook'>
   readonly clock: Clock
   readonly report: Report
@@ -32,21 +28,11 @@ const CLAIM_MARGIN_SECONDS = 20
 
 /** Delivers to the webhooks of whichever policy set is in force. Returns how to stop. */
 export async function startWebhooks(options: StartWebhooksOptions): Promise<() => Promise<void>> {
-  const { env, store, clock, report } = options
-  const { timeoutMs, intervalMs, allowedNetworks, retryBaseSeconds } = loadWebhookConfig(env)
-  const send = makeSendWebhook({
-    guard: makeNetworkGuard(allowedNetworks),
-    resolveHost: resolveBySystem,
-    resolveReference: makeResolveReference({
-      env,
-      readFile: (path) => readFileSync(path, 'utf8'),
-    }),
-    clock,
-    timeoutMs,
-  })
+  const { config, outbox, send, clock, report } = options
+  const { timeoutMs, intervalMs, retryBaseSeconds } = config
   const loops = makeWebhookLoops({
     deliver: makeDeliverWebhook({
-      outbox: store.webhooks,
+      outbox,
       send: counted(send, options.metrics),
       retry: { baseSeconds: retryBaseSeconds, capSeconds: 600, random: Math.random },
       clock,
@@ -57,11 +43,11 @@ export async function startWebhooks(options: StartWebhooksOptions): Promise<() =
     intervalMs,
     report,
   })
-  const subscription = await store.policySets.subscribe((stored) => {
+  const subscription = await options.policySets.subscribe((stored) => {
     const webhooks = webhooksOf(stored)
     loops.keep(webhooks)
     const names = webhooks.map(({ name }) => name)
-    store.webhooks.keepOnly(names, stored.version).catch((error: unknown) => {
+    outbox.keepOnly(names, stored.version).catch((error: unknown) => {
       report('webhooks that are gone could not be forgotten', error)
     })
   })

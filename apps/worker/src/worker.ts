@@ -1,4 +1,4 @@
-import type { Providers } from '@mayfly/core'
+import type { Providers, SendWebhook } from '@mayfly/core'
 import { makeRevocationQueue, type ConnectedRevocationQueue } from '@mayfly/queue'
 import {
   makeLogger,
@@ -20,6 +20,8 @@ import { startCanary } from './start-canary.ts'
 import { startSubscribedProviders } from './subscribed-providers.ts'
 import { startTaking } from './taking.ts'
 import { startWebhooks } from './start-webhooks.ts'
+import { loadWebhookConfig } from './webhook-config.ts'
+import { makeWebhookSender } from './webhook-sender.ts'
 
 export interface Worker {
   /** Where health and metrics are. */
@@ -33,6 +35,9 @@ export interface WorkerPorts {
   readonly tasks: Store['tasks']
   readonly queue: ConnectedRevocationQueue
   readonly providers: Providers
+  readonly containments: Store['containments']
+  readonly webhooks: Store['webhooks']
+  readonly sendWebhook: SendWebhook
 }
 
 export interface WorkerOptions {
@@ -82,24 +87,26 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   shutdown.add('queue', () => alarms.close())
   const subscribed = await startSubscribedProviders({ store, env, clock, timeoutMs })
   shutdown.add('policy sets', () => subscribed.stop())
-  const { leases, tasks, queue, providers } = decorate({
-    ...{ leases: store.leases, tasks: store.tasks, queue: alarms },
-    providers: subscribed.providers,
+  const webhookConfig = loadWebhookConfig(env)
+  const ports = decorate({
+    ...{ leases: store.leases, tasks: store.tasks, queue: alarms, providers: subscribed.providers },
+    ...{ containments: store.containments, webhooks: store.webhooks },
+    sendWebhook: makeWebhookSender({ config: webhookConfig, env, clock }),
   })
+  const { leases, tasks, queue, providers, containments, webhooks, sendWebhook } = ports
 
   const metrics = makeWorkerMetrics({
     levels: () => store.levels(),
     alarms: () => queue.depth(),
     // Nothing is asked before the health server is up, and then the sweeper runs.
     secondsSincePass: () => taking.secondsSincePass(),
-    failingWebhooks: () => store.webhooks.failing(),
+    failingWebhooks: () => webhooks.failing(),
   })
   const counted = metrics.claims(leases)
   const { revoke, revokeClaimed } = makeRevokers({
     ...{ leases: counted, providers: metrics.providers(providers), clock, config },
   })
 
-  const { containments } = store
   const subscribeDue = (due: () => void) => store.subscribeDue(due)
   const intake = { leases: counted, tasks, containments, revoke, revokeClaimed, subscribeDue }
   const taking = await startTaking({
@@ -107,7 +114,10 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     ...{ metrics, clock, report },
   })
   shutdown.add('revocations', () => taking.stop())
-  const stopWebhooks = await startWebhooks({ env, store, metrics, clock, report })
+  const stopWebhooks = await startWebhooks({
+    ...{ config: webhookConfig, policySets: store.policySets, outbox: webhooks },
+    ...{ send: sendWebhook, metrics, clock, report },
+  })
   shutdown.add('webhooks', stopWebhooks)
   const flying = { env, store, providers, providerTimeoutMs: timeoutMs, metrics, clock, report }
   shutdown.add('canary', startCanary(flying))
