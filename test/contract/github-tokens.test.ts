@@ -201,6 +201,16 @@ describe('R67 death', () => {
     expect(world.github.live()).toEqual([])
   })
 
+  test('is not proved to a process whose clock is fast, either: the age is by the caller', async () => {
+    const minted = await mint()
+    const now = world.clock.now()
+    world.clock.advance(300)
+    world.github.faults.next({ kind: 'status', status: 401 }, 'revoke')
+    await world.provider.revoke(minted.handle, soon(), now)
+    expect(world.waits).toEqual([1000])
+    expect(world.github.live()).toEqual([])
+  })
+
   test('is taken for granted when an older token is answered with 401', async () => {
     const minted = await mint()
     await world.provider.revoke(minted.handle, soon())

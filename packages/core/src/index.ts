@@ -4,6 +4,7 @@ export type * from './audit-log.ts'
 export { makeBatches, type BatchOptions } from './batches.ts'
 export type * from './claim.ts'
 export type * from './clock.ts'
+export { clockFrom } from './clock-from.ts'
 export { makeCloseTask, type CloseTask } from './close-task.ts'
 export {
   makeContain,

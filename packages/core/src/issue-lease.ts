@@ -97,7 +97,7 @@ export function makeIssueLease(deps: IssueLeaseDeps): IssueLease {
     schedule(deps, lease)
 
     await assertMayMint(deps, { leaseId, startedAt, caller })
-    const minted = await mint(deps, { lease, prepared, provider })
+    const minted = await mint(deps, { lease, prepared, provider, startedAt })
     const active = await activate(deps, { lease, minted, provider })
     return { lease: active, credential: minted.credential }
   }
@@ -141,12 +141,15 @@ async function assertMayMint(deps: IssueLeaseDeps, start: MintStart): Promise<vo
 
 interface Minting {
   readonly lease: Lease
+  /** By our own clock, just before the lease was opened. */
+  readonly startedAt: Date
   readonly prepared: Prepared
   readonly provider: CredentialProvider
 }
 
 async function mint(deps: IssueLeaseDeps, minting: Minting): Promise<Minted> {
-  const { lease, prepared, provider } = minting
+  const { lease, prepared, provider, startedAt } = minting
+  const sinceMs = deps.clock.now().getTime() - startedAt.getTime()
   const request = {
     leaseId: lease.id,
     taskId: lease.taskId,
@@ -155,6 +158,8 @@ async function mint(deps: IssueLeaseDeps, minting: Minting): Promise<Minted> {
     template: lease.template,
     ttlSeconds: Math.round((lease.expiresAt.getTime() - lease.createdAt.getTime()) / 1000),
     expiresAt: lease.expiresAt,
+    // The database's clock, carried forward: only how fast ours goes matters.
+    now: new Date(lease.createdAt.getTime() + sinceMs),
   }
   try {
     return await prepared.mint(request, deps.providerSignal())

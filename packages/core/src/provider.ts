@@ -61,6 +61,11 @@ export interface MintRequest {
   readonly ttlSeconds: number
   /** The lease's end, for providers that can put it into the credential. */
   readonly expiresAt: Date
+  /**
+   * The instant that the caller takes for now, from which a life that the provider tells in seconds
+   * is counted. Without it, the process's own clock must do, which can be minutes off.
+   */
+  readonly now?: Date
 }
 
 export interface Minted {

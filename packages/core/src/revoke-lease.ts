@@ -1,5 +1,6 @@
 import type { ClaimedLease, Settlement } from './claim.ts'
 import type { Clock } from './clock.ts'
+import { clockFrom } from './clock-from.ts'
 import { MayflyError } from './errors.ts'
 import type { LeaseStore } from './lease-store.ts'
 import type { RevocationHandle } from './provider.ts'
@@ -67,10 +68,10 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<Settlement> {
   const { lease, handle } = claimed
-  const startedAt = deps.clock.now().getTime()
   // The database's clock, carried forward by how long this attempt has taken here: a worker whose
   // own clock is wrong still measures elapsed time correctly.
-  const now = (): Date => new Date(claimed.now.getTime() + deps.clock.now().getTime() - startedAt)
+  const clock = clockFrom(claimed.now, deps.clock)
+  const now = (): Date => clock.now()
   try {
     const provider = await deps.providers.get(lease.connection, lease.policySetVersion)
     await provider.revoke(handle, signal, now())

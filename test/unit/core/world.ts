@@ -11,6 +11,7 @@ import {
   type IssueLease,
   type LeaseStore,
   type Minted,
+  type MintRequest,
   type PolicySet,
   type RevocationQueue,
   type Task,
@@ -55,9 +56,13 @@ export const ALLOWED: Allowed = {
 export const REQUEST = { template: 'repo-read', actions: ['repo.read'], parameters: {} }
 
 /** A provider that behaves: what it minted lives until it is revoked. */
-export function makeWorld(options: { decision?: Decision; knowsHandle?: boolean } = {}) {
+export function makeWorld(
+  options: { decision?: Decision; knowsHandle?: boolean; clockAheadMs?: number } = {},
+) {
   let now = NOON
-  const clock = { now: () => now }
+  /** The process's own. The store goes by `now`. */
+  const clock = { now: () => new Date(now.getTime() + (options.clockAheadMs ?? 0)) }
+  const mints: MintRequest[] = []
   const diary: string[] = []
   const reports: string[] = []
   const live = new Set<string>()
@@ -74,7 +79,9 @@ export function makeWorld(options: { decision?: Decision; knowsHandle?: boolean 
       lifetimeSeconds: () => LIFETIME_SECONDS,
       handleBeforeMint: (leaseId) =>
         options.knowsHandle === false ? null : new Secret(`token-of-${leaseId}`),
-      mint: async ({ leaseId }) => {
+      mint: async (request) => {
+        const { leaseId } = request
+        mints.push(request)
         diary.push('mint')
         await duringMint?.()
         const token = `token-of-${leaseId}`
@@ -110,6 +117,7 @@ export function makeWorld(options: { decision?: Decision; knowsHandle?: boolean 
   }
   const world = {
     diary,
+    mints,
     reports,
     live,
     leases,

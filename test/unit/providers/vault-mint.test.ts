@@ -32,6 +32,15 @@ async function ourPolicies(): Promise<readonly string[]> {
   return policySchema.parse(json).data.keys.filter((name) => name.startsWith('mayfly-'))
 }
 
+test.each([PATHS_SCOPE, DATABASE_SCOPE])(
+  'a life is counted from the instant that the caller takes for now, not by a clock that is wrong',
+  async (scope) => {
+    const now = new Date(world.clock.now().getTime() + 300_000)
+    const { credentialExpiresAt } = await world.mint(scope, { now })
+    expect(credentialExpiresAt.getTime() - now.getTime()).toBeGreaterThanOrEqual(600_000)
+  },
+)
+
 test('R80 a token is a service token with one policy, a fixed end and the lease in its metadata', async () => {
   const minted = await world.mint()
   const [policy] = await ourPolicies()

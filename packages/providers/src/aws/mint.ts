@@ -70,7 +70,7 @@ export async function mintSession(
       : {}),
     ...(deps.settings.externalId === undefined ? {} : { ExternalId: deps.settings.externalId }),
   })
-  const sentAt = deps.clock.now()
+  const sentAt = request.now ?? deps.clock.now()
   const answer = await send(deps, command, { roleArn: scope.roleArn, signal })
   const minted = toMinted(deps, answer, { ...wanted, sealedAt })
   const problem = unacceptable(answer, wanted, sentAt)

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 
-import type { Clock, CredentialProvider } from '@mayfly/core'
+import { clockFrom, type Clock, type CredentialProvider } from '@mayfly/core'
 
 import { makeAskGithub } from './api.ts'
 import type { SignAppJwt } from './app-jwt.ts'
@@ -37,12 +37,15 @@ export function makeGithubProvider(options: GithubProviderOptions): CredentialPr
         targets: targetsOf(scope),
         lifetimeSeconds: () => TOKEN_LIFETIME_SECONDS,
         handleBeforeMint: () => null,
-        mint: (_request, signal) =>
-          mintToken({ apiUrl: settings.apiUrl, ask, signAppJwt, clock }, scope, signal),
+        mint: ({ now = clock.now() }, signal) => {
+          const deps = { apiUrl: settings.apiUrl, ask, signAppJwt, clock: clockFrom(now, clock) }
+          return mintToken(deps, scope, signal)
+        },
       }
     },
 
-    revoke: (handle, signal) => revokeToken({ ask, clock, wait }, handle, signal),
+    revoke: (handle, signal, now = clock.now()) =>
+      revokeToken({ ask, clock: clockFrom(now, clock), wait }, handle, signal),
 
     verifyDead: (handle, { now }, signal) =>
       verifyTokenDead({ ask, clock, wait }, { handle, now }, signal),

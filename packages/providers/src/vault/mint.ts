@@ -1,4 +1,10 @@
-import { Secret, UnacceptableMintError, type Minted, type MintRequest } from '@mayfly/core'
+import {
+  clockFrom,
+  Secret,
+  UnacceptableMintError,
+  type Minted,
+  type MintRequest,
+} from '@mayfly/core'
 
 import { makeAclPolicy, type AclPolicy } from './acl-policy.ts'
 import { ensurePolicy } from './ensure-policy.ts'
@@ -19,10 +25,12 @@ const USES_FOR_ONE_READ = 2
 const FOREVER_SECONDS = 10 * 365 * 86_400
 
 export async function mintFor(
-  parts: MintParts,
+  own: MintParts,
   scope: VaultScope,
   { request, signal }: { readonly request: MintRequest; readonly signal: AbortSignal },
 ): Promise<Minted> {
+  // Vault tells a life in seconds, so what it is counted from decides when it is taken for over.
+  const parts = { ...own, clock: clockFrom(request.now ?? own.clock.now(), own.clock) }
   const policy = makeAclPolicy(aclOf(scope))
   await beforeMint(() => ensurePolicy(parts.session, policy, signal))
   const numUses = scope.kind === 'database' ? USES_FOR_ONE_READ : scope.maxUses

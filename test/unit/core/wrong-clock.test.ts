@@ -5,6 +5,14 @@ import { makeWorld, NOON, REQUEST, TASK } from './world.ts'
 
 const here = new AbortController().signal
 
+describe('a broker whose own clock is wrong', () => {
+  test.each([5, -5])('%i minutes: a mint is told the time of the database', async (minutes) => {
+    const world = makeWorld({ clockAheadMs: minutes * 60_000 })
+    await world.issue({ task: TASK, request: REQUEST, idempotency: null }, here)
+    expect(world.mints.map(({ now }) => now)).toEqual([NOON])
+  })
+})
+
 describe('a worker whose own clock is wrong', () => {
   test.each([5, -5])(
     '%i minutes: the provider is told the time of the database',
