@@ -10,9 +10,10 @@ const HOURLY = ['spec', 'limits', 'mintsPerHour']
 
 /**
  * `examples/acme` without its hourly limits, which a run of some hundred mints would meet, and with
- * an IAM that counts as propagated after a second: the stand-in's takes a fifth of one.
+ * an IAM that counts as propagated after a second: the stand-in's takes a fifth of one. Somebody
+ * is told of everything.
  */
-export function writeChaosPolicies(folder: string): string {
+export function writeChaosPolicies(folder: string, hookUrl: string): string {
   cpSync(EXAMPLES, folder, { recursive: true })
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.yaml'))) {
     const documents = parseAllDocuments(readFileSync(join(folder, name), 'utf8'))
@@ -23,5 +24,15 @@ export function writeChaosPolicies(folder: string): string {
     }
     writeFileSync(join(folder, name), documents.map(String).join(''))
   }
+  writeFileSync(join(folder, 'webhook.yaml'), JSON.stringify(webhook(hookUrl)))
   return folder
+}
+
+function webhook(url: string): object {
+  return {
+    apiVersion: 'mayfly.dev/v1',
+    kind: 'Webhook',
+    metadata: { name: 'witness' },
+    spec: { url, events: ['*'], secret: 'env:WITNESS_SECRET' },
+  }
 }

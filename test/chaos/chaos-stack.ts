@@ -8,11 +8,13 @@ import { freePort, makeAcmeTokens, startAcmeStandins } from '@mayfly/sandbox'
 import type { AcmeStandins, AcmeTokens } from '@mayfly/sandbox'
 import pg from 'pg'
 
+import { startReceiver, type Receiver } from '../support/receiver.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import type { ChaosRun } from './chaos-run.ts'
 import { writeChaosPolicies } from './chaos-policies.ts'
 import { startCrashingPostgres, type CrashingPostgres } from './crashing-postgres.ts'
 import { firings, type Fault, type Firing } from './fault-plan.ts'
+import { pausesOf } from './scaled-pauses.ts'
 import { DEADLINES } from './settings.ts'
 import { startSupervised, type Supervised } from './supervised.ts'
 
@@ -22,6 +24,8 @@ export interface ChaosStack {
   readonly client: Client
   readonly standins: AcmeStandins
   readonly tokens: AcmeTokens
+  /** Where the webhook that is told of everything leads. */
+  readonly witness: Receiver
   readonly broker: Supervised
   readonly worker: Supervised
   readonly postgres: CrashingPostgres
@@ -30,6 +34,8 @@ export interface ChaosStack {
   /** Replaces the faults that wait to fire. */
   plan(faults: readonly Fault[]): void
   fired(id: string): readonly Firing[]
+  /** What the product has waited between attempts, where its time is scaled. */
+  pauses(): ReadonlyMap<string, readonly number[]>
   /** Asks the database itself. Null while it is down. */
   rows(text: string): Promise<readonly unknown[] | null>
   /** One more worker beside the first. */
@@ -79,6 +85,8 @@ async function compose(
   const checker = keep(makeChecker(postgres))
   const redis = options.queue === 'redis' ? keep(await startRedis()) : null
   const standins = keep(await startAcmeStandins(secrets()))
+  const witnessSecret = `whsec_${randomBytes(32).toString('base64')}`
+  const witness = keep(await startReceiver(witnessSecret))
   const planFile = join(directory, 'plan.json')
   writeFileSync(planFile, '[]')
   const port = await freePort()
@@ -90,7 +98,8 @@ async function compose(
     PORT: String(port),
     PUBLIC_URL: url.origin,
     SEALING_KEYS: `chaos:${randomBytes(32).toString('base64')}`,
-    BOOTSTRAP_POLICIES: writeChaosPolicies(join(directory, 'policies')),
+    BOOTSTRAP_POLICIES: writeChaosPolicies(join(directory, 'policies'), witness.url),
+    WITNESS_SECRET: witnessSecret,
     CHAOS_PLAN: planFile,
     ...standins.environment,
     ...DEADLINES,
@@ -117,7 +126,17 @@ async function compose(
   const broker = await supervise('broker', 'broker', url)
   const startMs = Date.now() - startedAt
   return {
-    ...{ queue: options.queue, standins, postgres, redis, environment, broker, logs, startMs },
+    ...{
+      queue: options.queue,
+      standins,
+      witness,
+      postgres,
+      redis,
+      environment,
+      broker,
+      logs,
+      startMs,
+    },
     startWorker,
     worker: await startWorker('worker'),
     client: makeClient({ baseUrl: url, timeoutMilliseconds: 20_000 }),
@@ -126,6 +145,7 @@ async function compose(
       writeFileSync(planFile, JSON.stringify(faults))
     },
     fired: (id) => firings(planFile).filter((one) => one.id === id),
+    pauses: () => pausesOf(planFile),
     rows: (text) => checker.rows(text),
   }
 }

@@ -3,33 +3,16 @@ import { createHash } from 'node:crypto'
 import type { BrokerPorts } from '@mayfly/broker'
 import type { CredentialProvider } from '@mayfly/core'
 
+import { faultyContainments } from './faulty-incidents.ts'
 import type { Gate } from './gate.ts'
+import { makeThrough, type Through } from './steps.ts'
 
-/** The same for broker and worker. */
-export type Ports = BrokerPorts
-
-/** Every step of issue and revoke that changes something outside the process. */
-export const STEPS = [
-  'leases.open',
-  'queue.schedule',
-  'provider.mint',
-  'leases.activate',
-  'leases.fail',
-  'leases.surrender',
-  'leases.end',
-  'leases.delivered',
-  'leases.claim',
-  'provider.revoke',
-  'provider.verifyDead',
-  'leases.settle',
-  'tasks.close',
-] as const
-
-export type FaultPoint = `${(typeof STEPS)[number]}:${'before' | 'after'}`
+/** What broker and worker have in common. */
+export type Ports = Pick<BrokerPorts, 'leases' | 'tasks' | 'queue' | 'providers' | 'containments'>
 
 /** The ports with a gate before and after each step. */
 export function withFaults(ports: Ports, gate: Gate): Ports {
-  const { leases, tasks, queue, providers } = ports
+  const { leases, tasks, queue, providers, containments } = ports
   const through = makeThrough(gate)
   return {
     leases: {
@@ -74,21 +57,7 @@ export function withFaults(ports: Ports, gate: Gate): Ports {
       get: async (connection, version) =>
         faultyProvider(await providers.get(connection, version), through),
     },
-  }
-}
-
-type Through = <Result>(
-  step: (typeof STEPS)[number],
-  key: string,
-  call: () => Promise<Result>,
-) => Promise<Result>
-
-function makeThrough(gate: Gate): Through {
-  return async (step, key, call) => {
-    await gate.at(`${step}:before`, key)
-    const result = await call()
-    await gate.at(`${step}:after`, key)
-    return result
+    containments: faultyContainments(containments, through),
   }
 }
 

@@ -32,7 +32,7 @@ const leaseSchema = z.object({
 export type LeaseRecord = z.output<typeof leaseSchema>
 
 const LEASES = `SELECT id, provider, template, state, fingerprints, created_at, irrevocable_dies_at,
-  sent_at, revocation_proof FROM leases ORDER BY id`
+  sent_at, revocation_proof FROM leases ORDER BY created_at, id`
 
 const CALLED_DEAD = new Set(['revoked', 'expired', 'failed'])
 
@@ -81,26 +81,34 @@ function sha256(text: string): string {
 }
 
 /**
- * Compares the lease table with what the providers have issued. The table is read first: what it
- * calls dead then must be dead when the providers are asked. Null while the database is away.
+ * Compares the lease table with what the providers have issued. The providers are asked before and
+ * after the table is read: what was issued before must be known to it, and what it calls dead must
+ * be dead after. Null while the database is away.
  */
 export async function judge(stack: ChaosStack): Promise<Verdict | null> {
+  const before = new Set(askStandins(stack).map(({ id }) => id))
   const rows = await stack.rows(LEASES)
   if (rows === null) return null
-  return compare(z.array(leaseSchema).parse(rows), askStandins(stack))
+  const leases = z.array(leaseSchema).parse(rows)
+  const issued = askStandins(stack)
+  const fresh = issued.filter(({ id }) => !before.has(id))
+  return compare(leases, issued, fresh)
 }
 
 /** Pure, so that it can be tested by itself. */
 export function compare(
   leases: readonly LeaseRecord[],
   issued: readonly IssuedCredential[],
+  /** Those that may be younger than what is known of the leases. */
+  fresh: readonly IssuedCredential[] = [],
 ): Verdict {
-  const leaseOf = matched(leases, issued)
+  const judged = issued.filter((one) => !fresh.includes(one))
+  const leaseOf = matched(leases, judged)
   const excused = (one: IssuedCredential): boolean => {
     const diesAt = leaseOf.get(one)?.irrevocable_dies_at
     return diesAt != null && one.expiresAt !== null && diesAt >= one.expiresAt
   }
-  const broken = issued.flatMap((one) => {
+  const broken = judged.flatMap((one) => {
     const lease = leaseOf.get(one)
     if (!lease) return [`${one.provider} issued ${one.id}, which no lease knows of`]
     if (one.live && CALLED_DEAD.has(lease.state) && !excused(one)) return [calledDead(lease, one)]

@@ -2,6 +2,7 @@ import type { ChaosRun } from './chaos-run.ts'
 import { startChaosStack, type ChaosStack } from './chaos-stack.ts'
 import type { Row } from './row.ts'
 import { runRow, type RowResult } from './run-row.ts'
+import { mustBeTold } from './witness.ts'
 
 export interface LanesOptions {
   readonly rows: readonly Row[]
@@ -10,13 +11,20 @@ export interface LanesOptions {
   readonly run: ChaosRun
 }
 
+export interface LanesResult {
+  readonly results: readonly RowResult[]
+  /** Rows that this machine cannot set up. */
+  readonly skipped: number
+}
+
 /** Several stacks side by side that share nothing; in each of them one row after the other. */
-export async function runLanes(options: LanesOptions): Promise<readonly RowResult[]> {
+export async function runLanes(options: LanesOptions): Promise<LanesResult> {
   const { rows, withRedis, run } = options
   const waiting = rows.filter(({ queue }) => queue !== 'redis' || withRedis)
-  for (const { group, name } of rows.filter((row) => !waiting.includes(row)))
-    run.say(`left out, it needs Redis: ${group}, ${name}`)
+  const leftOut = rows.filter((row) => !waiting.includes(row))
+  for (const { group, name } of leftOut) run.say(`left out, it needs Redis: ${group}, ${name}`)
   const results = new Map<Row, RowResult>()
+  const told: RowResult[] = []
   const take = (queue: ChaosStack['queue']): Row | undefined => {
     const index = waiting.findIndex((row) => row.queue === undefined || row.queue === queue)
     return index < 0 ? undefined : waiting.splice(index, 1)[0]
@@ -30,6 +38,7 @@ export async function runLanes(options: LanesOptions): Promise<readonly RowResul
         results.set(row, result)
         run.say(progress(result))
       }
+      told.push(await judgeWitness(stack))
     } finally {
       await stack.stop()
     }
@@ -40,7 +49,23 @@ export async function runLanes(options: LanesOptions): Promise<readonly RowResul
   )
   const ended = await Promise.allSettled(kinds.map(lane))
   for (const one of ended) if (one.status === 'rejected') throw one.reason
-  return rows.flatMap((row) => results.get(row) ?? [])
+  return {
+    results: [...rows.flatMap((row) => results.get(row) ?? []), ...told],
+    skipped: leftOut.length,
+  }
+}
+
+/** One more row for each stack, over all that has happened on it. */
+async function judgeWitness(stack: ChaosStack): Promise<RowResult> {
+  const startedAt = Date.now()
+  const problems: string[] = []
+  await mustBeTold(stack).catch((error: unknown) => problems.push(String(error)))
+  return {
+    ...{ group: 'webhooks', name: 'all that happened was told, in order', queue: stack.queue },
+    outcome: problems.length === 0 ? 'held' : 'broken',
+    ...{ leases: 'none', issued: 0, liveAtBound: 0, brokenPromises: problems.length, problems },
+    recoverySeconds: (Date.now() - startedAt) / 1000,
+  }
 }
 
 function progress({ outcome, group, name, recoverySeconds, leases, problems }: RowResult): string {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 import { ERRAND_NAMES, type ErrandName } from '../support/errands.ts'
 import type { Fault } from './fault-plan.ts'
-import { STEPS } from './faulty-ports.ts'
+import { STEPS } from './steps.ts'
 
 /** One thing that happens at one time, chosen by the seed alone. */
 export interface Happening {
@@ -15,7 +15,7 @@ export type What =
       readonly kind: 'work'
       readonly errands: readonly ErrandName[]
       readonly ttlSeconds: number
-      readonly ends: 'by itself' | 'closed' | 'revoked'
+      readonly ends: 'by itself' | 'closed' | 'revoked' | 'contained'
       readonly afterMs: number
     }
   | { readonly kind: 'kill'; readonly app: 'broker' | 'worker' }
@@ -80,7 +80,7 @@ function work(random: Random): What {
     kind: 'work',
     errands: ERRAND_NAMES.filter(() => random() < 0.5),
     ttlSeconds: between(random, 2, 8),
-    ends: pick(random, ['by itself', 'closed', 'revoked']),
+    ends: pick(random, ['by itself', 'closed', 'revoked', 'contained']),
     afterMs: between(random, 0, 3_000),
   }
 }

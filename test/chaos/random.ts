@@ -4,10 +4,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ChaosRun } from './chaos-run.ts'
 import { startChaosStack, type ChaosStack } from './chaos-stack.ts'
 import { issue, openTask } from './drive.ts'
+import { containTask } from './incidents.ts'
 import { makeSchedule, type What } from './random-schedule.ts'
 import { flushRedis } from './flush-redis.ts'
 import type { Row } from './row.ts'
 import { healStandins, runRow, type RowResult } from './run-row.ts'
+import { mustBeTold } from './witness.ts'
 
 export interface RandomOptions {
   readonly minutes: number
@@ -28,6 +30,7 @@ export async function runRandom(options: RandomOptions): Promise<readonly RowRes
     run: async (stage) => {
       await play(stack, schedule)
       stage.mark()
+      stage.afterwards(() => mustBeTold(stack))
     },
   }
   try {
@@ -120,6 +123,7 @@ async function doWork(
   await pause(afterMs)
   const call = { token: task.taskToken }
   if (ends === 'closed') await stack.client.closeTask(task.task.id, call)
+  if (ends === 'contained') await containTask(stack, task.task.id)
   if (ends !== 'revoked') return
   const leases = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value.lease] : []))
   await Promise.allSettled(leases.map(({ id }) => stack.client.revokeLease(id, call)))

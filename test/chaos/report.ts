@@ -18,6 +18,12 @@ export function totalsOf(results: readonly RowResult[]): Totals {
   }
 }
 
+/** In the form in which the tests end, for whoever adds the two up. */
+export function summaryOf(results: readonly RowResult[], skipped: number): string {
+  const { rows, broken } = totalsOf(results)
+  return `${String(rows - broken)} passed, ${String(broken)} failed, ${String(skipped)} skipped`
+}
+
 const HEADINGS = [
   'what',
   'where',

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import type { ChaosStack } from './chaos-stack.ts'
 import type { Fault, Firing } from './fault-plan.ts'
-import type { FaultPoint } from './faulty-ports.ts'
+import type { FaultPoint } from './steps.ts'
 
 /**
  * The row did not come about: a busy machine let a mint time out before the fault, or not every lease
@@ -35,6 +35,8 @@ export interface Stage {
   arm(...faults: readonly PlannedFault[]): void
   /** Resolves when the fault (the last one armed, unless told) has fired as often as it should. */
   untilFired(index?: number): Promise<void>
+  /** Asked when the row is over. What it throws is a broken promise. */
+  afterwards(check: () => Promise<void>): void
   /** Waits for something that the row needs to be so. */
   until(
     what: string,
@@ -52,6 +54,7 @@ export interface PlannedFault {
 }
 
 export interface Staged extends Stage {
+  readonly checks: () => readonly (() => Promise<void>)[]
   readonly startedAt: () => number
 }
 
@@ -59,9 +62,23 @@ const FIRING_MS = 30_000
 
 let staged = 0
 
+/** What the product owes within the time. Not keeping it breaks the row. */
+export async function promised(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs = FIRING_MS,
+): Promise<void> {
+  const deadline = Date.now() + deadlineMs
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not so: ${what}`)
+    await pause(50)
+  }
+}
+
 export function makeStage(stack: ChaosStack): Staged {
   let armed: readonly (PlannedFault & { readonly id: string })[] = []
   let markedAt = Date.now()
+  const checks: (() => Promise<void>)[] = []
 
   async function until(
     what: string,
@@ -79,6 +96,10 @@ export function makeStage(stack: ChaosStack): Staged {
     stack,
     until,
     startedAt: () => markedAt,
+    checks: () => checks,
+    afterwards(check) {
+      checks.push(check)
+    },
     mark() {
       markedAt = Date.now()
     },

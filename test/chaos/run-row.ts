@@ -22,6 +22,7 @@ export interface RowResult {
 }
 
 const HEAL_MS = 90_000
+const LOOK_MS = 100
 
 /** How often a row may fail to come about. */
 const TRIES = 3
@@ -43,27 +44,65 @@ async function tryRow(
   const stage = makeStage(stack)
   const problems: string[] = []
   let wasSet = true
+  const watch = startWatch(stack, before)
   try {
     await row.run(stage)
   } catch (error) {
     wasSet = !(error instanceof NotSet)
-    problems.push(error instanceof Error ? error.message : String(error))
+    problems.push(messageOf(error))
   }
+  const seen = await watch.stop()
   const end = await untilOver({ stack, row, before, startedAt: stage.startedAt() })
   stack.plan([])
   healStandins(stack)
-  problems.push(...end.problems, ...objections(row, end.verdict))
+  const broken = [...seen, ...end.problems, ...(wasSet ? await unkept(stage.checks()) : [])]
+  problems.push(...broken, ...objections(row, end.verdict))
   const result: RowResult = {
     ...{ group: row.group, name: row.name, queue: stack.queue },
     outcome: problems.length === 0 ? 'held' : 'broken',
     leases: summary(end.verdict.leases),
     issued: end.verdict.issued.length,
     liveAtBound: end.verdict.live.length,
-    brokenPromises: end.problems.length,
+    brokenPromises: broken.length,
     recoverySeconds: end.recoverySeconds,
     problems: [...new Set(problems)],
   }
   return { result, wasSet }
+}
+
+/** Compares the lease table with the providers for as long as the row is in motion. */
+function startWatch(stack: ChaosStack, before: Verdict): { stop(): Promise<readonly string[]> } {
+  const problems = new Set<string>()
+  let over = false
+  async function look(): Promise<void> {
+    while (!over) {
+      const startedAt = Date.now()
+      const now = await judge(stack)
+      if (now) for (const one of since(before, now).broken) problems.add(one)
+      // No more than a fifth of the time, however long the table has become.
+      await pause(Math.max(LOOK_MS, 4 * (Date.now() - startedAt)))
+    }
+  }
+  const looking = look()
+  return {
+    async stop() {
+      over = true
+      await looking
+      return [...problems]
+    },
+  }
+}
+
+async function unkept(checks: readonly (() => Promise<void>)[]): Promise<readonly string[]> {
+  const problems: string[] = []
+  for (const check of checks) {
+    await check().catch((error: unknown) => problems.push(messageOf(error)))
+  }
+  return problems
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** Nothing of the row before may be left over: its faults, its outages, its dead processes. */
@@ -121,7 +160,7 @@ async function untilOver({ stack, row, before, startedAt }: Waiting): Promise<En
       const recoverySeconds = (Date.now() - startedAt) / 1000
       return { verdict, recoverySeconds, problems: [...problems] }
     }
-    await pause(100)
+    await pause(LOOK_MS)
   } while (Date.now() < deadline)
   return { verdict, recoverySeconds: null, problems: [...problems, ...leftOvers(verdict)] }
 }

@@ -9,6 +9,10 @@ export const DEADLINES = {
   REVOCATION_VISIBILITY_SECONDS: '11',
   REVOCATION_RETRY_CAP_SECONDS: '1',
   SWEEP_INTERVAL_MS: '200',
+  WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32',
+  WEBHOOK_INTERVAL_MS: '200',
+  WEBHOOK_TIMEOUT_MS: '1000',
+  WEBHOOK_RETRY_BASE_SECONDS: '0.1',
   LOG_LEVEL: 'warn',
 } as const
 
@@ -17,11 +21,20 @@ export const MINT_DEADLINE_MS = Number(DEADLINES.MINT_DEADLINE_SECONDS) * 1000
 /** A claim of a worker that died ends after this long. */
 export const VISIBILITY_MS = Number(DEADLINES.REVOCATION_VISIBILITY_SECONDS) * 1000
 
+/** How long PostgreSQL stays away. */
+export const OUTAGE_SECONDS = 30
+
 /** A lease that nobody ends early lives this long. */
 export const SHORT_TTL_SECONDS = 5
 
 /** A lease that must be ended early for the matrix to be in time. */
 export const LONG_TTL_SECONDS = 600
+
+/**
+ * A webhook whose worker died waits for the end of its claim: an attempt, and twenty seconds. Then
+ * what has piled up is sent, one request after the other.
+ */
+export const TOLD_WITHIN_MS = 90_000
 
 /**
  * From the fault to the death of the last credential: the longest chain of deadlines that may have

@@ -2,7 +2,7 @@ import type { AwsStandin, GithubStandin, VaultStandin } from '@mayfly/standins'
 
 import { ERRAND_NAMES } from '../../support/errands.ts'
 import { CREDENTIALS_OF_ALL as ALL, issueAll, openTask } from '../drive.ts'
-import type { FaultPoint } from '../faulty-ports.ts'
+import type { FaultPoint } from '../steps.ts'
 import type { PlannedFault, Row, Stage } from '../row.ts'
 import { MINT_DEADLINE_MS, SHORT_TTL_SECONDS } from '../settings.ts'
 

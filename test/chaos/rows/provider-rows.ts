@@ -1,9 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
-
 import { z } from 'zod'
 
 import { ERRAND_NAMES } from '../../support/errands.ts'
 import { CREDENTIALS_OF_ALL, issueAll, mustIssueAll, openTask } from '../drive.ts'
+import { RETRY_AFTER_SECONDS, throttled } from '../throttled.ts'
+import { unavailable } from '../unavailable.ts'
 import { healStandins } from '../run-row.ts'
 import type { Row, Stage } from '../row.ts'
 import { LONG_TTL_SECONDS, SHORT_TTL_SECONDS } from '../settings.ts'
@@ -12,14 +12,6 @@ const issues = CREDENTIALS_OF_ALL
 
 /** More than enough for every request that a row can make. */
 const ALWAYS = 500
-
-/**
- * How often twenty minutes of a dead provider make a worker try: after 1, 2, 4 … seconds up to a
- * minute. Here the pauses are capped at a second, and the attempts are counted instead.
- */
-const ATTEMPTS_IN_TWENTY_MINUTES = 25
-
-const RETRY_AFTER_SECONDS = 4
 
 /** Providers that hang, fail, throttle, or whose answers are lost. */
 export const providerRows: readonly Row[] = [
@@ -67,18 +59,9 @@ export const providerRows: readonly Row[] = [
       }),
   },
   {
-    group: 'providers',
-    name: `5xx for ${String(ATTEMPTS_IN_TWENTY_MINUTES)} attempts (20 min at the default pauses)`,
+    ...{ group: 'providers', name: '5xx for 20 minutes of the retry schedule' },
     ...{ issues, boundMs: 120_000 },
-    run: (stage) =>
-      failing(stage, ATTEMPTS_IN_TWENTY_MINUTES, () => {
-        const { github, aws, vault } = stage.stack.standins
-        for (let count = 0; count < ALWAYS; count += 1)
-          github.faults.next({ kind: 'status', status: 503 }, 'revoke')
-        const unavailable = { kind: 'error', status: 503, code: 'ServiceUnavailable' } as const
-        aws.faults.next({ ...unavailable, operation: 'GetRolePolicy', times: ALWAYS })
-        vault.fault({ path: '', fault: { kind: 'status', status: 503 } })
-      }),
+    run: unavailable,
   },
   {
     ...{
@@ -152,31 +135,4 @@ async function attemptsOf({ stack }: Stage, taskId: string): Promise<readonly nu
     `SELECT revocation_attempts AS tries FROM leases WHERE task_id = '${taskId}'`,
   )
   return triesSchema.parse(rows ?? []).map(({ tries }) => tries)
-}
-
-/** A provider that asks for patience gets it, and the lease dies all the same. */
-async function throttled(stage: Stage): Promise<void> {
-  const { stack } = stage
-  const { github, vault, aws } = stack.standins
-  const task = await openTask(stack)
-  await mustIssueAll(stack, task, LONG_TTL_SECONDS)
-  const retryAfterSeconds = RETRY_AFTER_SECONDS
-  github.faults.next({ kind: 'status', status: 429, retryAfterSeconds }, 'revoke')
-  aws.faults.next({
-    kind: 'error',
-    status: 400,
-    code: 'Throttling',
-    operation: 'GetRolePolicy',
-    times: 4,
-  })
-  const fault = { kind: 'status', status: 429, retryAfterSeconds } as const
-  vault.fault({ path: 'auth/token/revoke-accessor', times: 2, fault })
-  await stack.client.closeTask(task.task.id, { token: task.taskToken })
-  stage.mark()
-  const asked = (): number => github.requests().filter(({ method }) => method === 'DELETE').length
-  const before = asked()
-  await stage.until('the first attempt', () => asked() > before)
-  const first = asked()
-  await pause((retryAfterSeconds - 1) * 1000)
-  if (asked() > first) throw new Error('GitHub was asked again before its Retry-After was over')
 }

@@ -2,7 +2,7 @@ import type { OpenedLease, OpenedTask } from '@mayfly/protocol'
 
 import { ERRAND_NAMES } from '../../support/errands.ts'
 import { CREDENTIALS_OF_ALL, mustIssueAll, openTask } from '../drive.ts'
-import type { FaultPoint } from '../faulty-ports.ts'
+import type { FaultPoint } from '../steps.ts'
 import type { PlannedFault, Row, Stage } from '../row.ts'
 import { LONG_TTL_SECONDS, SHORT_TTL_SECONDS, VISIBILITY_MS } from '../settings.ts'
 
@@ -58,7 +58,7 @@ const overdue: readonly Row[] = (['tasks.close:before', 'tasks.close:after'] as 
   (point) => ({
     ...{ group: 'worker killed', name: `overdue task, ${point}`, issues },
     run: async (stage: Stage) => {
-      const task = await openTask(stage.stack, 6)
+      const task = await openTask(stage.stack, { ttlSeconds: 6 })
       await mustIssueAll(stage.stack, task, LONG_TTL_SECONDS)
       stage.arm({ app: 'worker', point, action: { kind: 'kill', arrivals: 1 } })
       await stage.untilFired()

@@ -3,125 +3,109 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { makeRevocationQueue } from '@mayfly/queue'
 
 import { ERRAND_NAMES } from '../../support/errands.ts'
-import type { ChaosStack } from '../chaos-stack.ts'
 import { CREDENTIALS_OF_ALL, issueAll, mustIssueAll, openTask } from '../drive.ts'
 import { flushRedis } from '../flush-redis.ts'
-import { askStandins } from '../invariant.ts'
 import type { Row, Stage } from '../row.ts'
-import { boundMs, LONG_TTL_SECONDS, SHORT_TTL_SECONDS } from '../settings.ts'
+import { LONG_TTL_SECONDS, OUTAGE_SECONDS, SHORT_TTL_SECONDS } from '../settings.ts'
 
 const issues = CREDENTIALS_OF_ALL
 
-export interface WorldRowsOptions {
-  /** How long PostgreSQL stays away. */
-  readonly outageSeconds: number
-}
+const OUTAGE = `away for ${String(OUTAGE_SECONDS)} s`
 
 /** The servers that Mayfly stands on die, come back, forget, or never come. */
-export function makeWorldRows({ outageSeconds }: WorldRowsOptions): readonly Row[] {
-  const outage = `PostgreSQL away for ${String(outageSeconds)} s`
-  return [
-    {
-      ...{ group: 'PostgreSQL', name: 'killed and started again, while minting' },
-      mayBeIrrevocable: true,
-      run: (stage) => postgresDies(stage, 0),
+export const worldRows: readonly Row[] = [
+  {
+    ...{ group: 'PostgreSQL', name: 'killed and started again, while minting' },
+    mayBeIrrevocable: true,
+    run: (stage) => postgresDies(stage, 0),
+  },
+  {
+    ...{ group: 'PostgreSQL', name: `${OUTAGE}, while minting`, mayBeIrrevocable: true },
+    run: (stage) => postgresDies(stage, OUTAGE_SECONDS),
+  },
+  {
+    ...{ group: 'PostgreSQL', name: `${OUTAGE}, while leases end`, issues },
+    run: async (stage) => {
+      const { postgres } = stage.stack
+      await mustIssueAll(stage.stack, await openTask(stage.stack), SHORT_TTL_SECONDS)
+      await postgres.crash()
+      await pause(OUTAGE_SECONDS * 1000)
+      await postgres.restart()
+      stage.mark()
     },
-    {
-      ...{ group: 'PostgreSQL', name: `${outage}, while minting`, mayBeIrrevocable: true },
-      run: (stage) => postgresDies(stage, outageSeconds),
+  },
+  {
+    ...{ group: 'Redis', name: 'killed and started again', queue: 'redis', issues },
+    run: async (stage) => {
+      await mustIssueAll(stage.stack, await openTask(stage.stack), SHORT_TTL_SECONDS)
+      await stage.stack.redis?.sever()
+      stage.mark()
+      await pause(1_000)
+      await stage.stack.redis?.restore()
     },
-    {
-      ...{ group: 'PostgreSQL', name: `${outage}, while leases end`, issues },
-      run: async (stage) => {
-        const { postgres } = stage.stack
-        await mustIssueAll(stage.stack, await openTask(stage.stack), SHORT_TTL_SECONDS)
-        await postgres.crash()
-        await pause(Math.max(outageSeconds, SHORT_TTL_SECONDS + 1) * 1000)
-        await postgres.restart()
+  },
+  {
+    ...{ group: 'Redis', name: 'flushed after the alarms were set', queue: 'redis', issues },
+    run: async (stage) => {
+      await mustIssueAll(stage.stack, await openTask(stage.stack), SHORT_TTL_SECONDS)
+      stage.mark()
+      await flushRedis(stage.stack.redis)
+    },
+  },
+  {
+    ...{
+      group: 'Redis',
+      name: 'away all the time, until the last has died',
+      queue: 'redis',
+      issues,
+    },
+    run: async (stage) => {
+      const { redis } = stage.stack
+      await redis?.sever()
+      try {
+        const { task } = await openTask(stage.stack).then(async (opened) => {
+          await mustIssueAll(stage.stack, opened, SHORT_TTL_SECONDS)
+          return opened
+        })
         stage.mark()
-      },
+        await stage.until('every lease revoked without Redis', async () => {
+          const left = await stage.stack.rows(
+            `SELECT 1 FROM leases WHERE task_id = '${task.id}' AND state <> 'revoked'`,
+          )
+          return left?.length === 0
+        })
+      } finally {
+        await redis?.restore()
+      }
     },
-    {
-      ...{ group: 'Redis', name: 'killed and started again', queue: 'redis', issues },
-      run: async (stage) => {
-        await mustIssueAll(stage.stack, await openTask(stage.stack), SHORT_TTL_SECONDS)
-        await stage.stack.redis?.sever()
-        stage.mark()
-        await pause(1_000)
-        await stage.stack.redis?.restore()
-      },
+  },
+  {
+    ...{
+      group: 'workers',
+      name: 'every alarm five times, two workers and their sweepers',
+      issues,
     },
-    {
-      ...{ group: 'Redis', name: 'flushed after the alarms were set', queue: 'redis', issues },
-      run: async (stage) => {
-        await mustIssueAll(stage.stack, await openTask(stage.stack), SHORT_TTL_SECONDS)
-        stage.mark()
-        await flushRedis(stage.stack.redis)
-      },
+    run: duplicates,
+  },
+  {
+    ...{ group: 'workers', name: 'SIGTERM in the middle of revocations', issues },
+    run: terminated,
+  },
+  {
+    ...{ group: 'broker', name: 'SIGTERM in the middle of mints', mayBeIrrevocable: true },
+    run: async (stage) => {
+      const task = await openTask(stage.stack)
+      const { github, vault } = stage.stack.standins
+      github.faults.next({ kind: 'slow', milliseconds: 1_000 }, 'mint')
+      vault.fault({ path: 'auth/token/create', times: 1, fault: { kind: 'lost' } })
+      const asking = issueAll(stage.stack, task, SHORT_TTL_SECONDS)
+      await pause(200)
+      stage.mark()
+      await stage.stack.broker.replace()
+      await asking
     },
-    {
-      ...{
-        group: 'Redis',
-        name: 'away all the time, until the last has died',
-        queue: 'redis',
-        issues,
-      },
-      run: async (stage) => {
-        const { redis } = stage.stack
-        await redis?.sever()
-        try {
-          const { task } = await openTask(stage.stack).then(async (opened) => {
-            await mustIssueAll(stage.stack, opened, SHORT_TTL_SECONDS)
-            return opened
-          })
-          stage.mark()
-          await stage.until('every lease revoked without Redis', async () => {
-            const left = await stage.stack.rows(
-              `SELECT 1 FROM leases WHERE task_id = '${task.id}' AND state <> 'revoked'`,
-            )
-            return left?.length === 0
-          })
-        } finally {
-          await redis?.restore()
-        }
-      },
-    },
-    {
-      ...{
-        group: 'workers',
-        name: 'every alarm five times, two workers and their sweepers',
-        issues,
-      },
-      run: duplicates,
-    },
-    ...[5, -5].map((minutes) => ({
-      ...{
-        group: 'workers',
-        name: `clock ${minutes > 0 ? '+' : ''}${String(minutes)} minutes`,
-        issues,
-      },
-      run: (stage: Stage) => wrongClock(stage, minutes),
-    })),
-    {
-      ...{ group: 'workers', name: 'SIGTERM in the middle of revocations', issues },
-      run: terminated,
-    },
-    {
-      ...{ group: 'broker', name: 'SIGTERM in the middle of mints', mayBeIrrevocable: true },
-      run: async (stage) => {
-        const task = await openTask(stage.stack)
-        const { github, vault } = stage.stack.standins
-        github.faults.next({ kind: 'slow', milliseconds: 1_000 }, 'mint')
-        vault.fault({ path: 'auth/token/create', times: 1, fault: { kind: 'lost' } })
-        const asking = issueAll(stage.stack, task, SHORT_TTL_SECONDS)
-        await pause(200)
-        stage.mark()
-        await stage.stack.broker.replace()
-        await asking
-      },
-    },
-  ]
-}
+  },
+]
 
 /** With one lease of every kind just minted and not yet active, and more on their way. */
 async function postgresDies(stage: Stage, seconds: number): Promise<void> {
@@ -168,34 +152,6 @@ async function duplicates(stage: Stage): Promise<void> {
   } finally {
     await queue.close()
     await second.stop()
-  }
-}
-
-/** Two leases of every kind: one ends by itself, one is ended early. */
-async function wrongClock(stage: Stage, minutes: number): Promise<void> {
-  const { stack } = stage
-  await stack.worker.replace({ CLOCK_SHIFT_MS: String(minutes * 60_000) })
-  try {
-    const task = await openTask(stack)
-    await mustIssueAll(stack, task, 200)
-    await stack.client.closeTask(task.task.id, { token: task.taskToken })
-    stage.mark()
-    await untilDead(stack, new Date(task.task.openedAt))
-  } finally {
-    await stack.worker.replace()
-  }
-}
-
-/** By this worker, and none that comes after it. */
-async function untilDead(stack: ChaosStack, from: Date): Promise<void> {
-  const working = (): readonly string[] =>
-    askStandins(stack)
-      .filter(({ live, issuedAt }) => live && issuedAt >= from)
-      .map(({ provider }) => provider)
-  const deadline = Date.now() + boundMs(stack.startMs)
-  while (working().length > 0) {
-    if (Date.now() > deadline) throw new Error(`still works: ${working().join(', ')}`)
-    await pause(100)
   }
 }
 

@@ -48,6 +48,13 @@ describe('what the crash matrix calls broken', () => {
     expect(broken).toEqual(['github issued print, which no lease knows of'])
   })
 
+  test('a credential that is younger than what is known of the leases is live, and judged later', () => {
+    const lost = lease({ state: 'failed', fingerprints: null })
+    const one = credential({})
+    expect(compare([lost], [one], [one])).toMatchObject({ live: [one], broken: [] })
+    expect(compare([lost], [one]).broken).toHaveLength(1)
+  })
+
   test.each(['revoked', 'failed', 'expired'])(
     'a lease that is %s has no working credential',
     (state) => {
