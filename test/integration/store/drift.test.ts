@@ -8,13 +8,16 @@ import { sqlOfSchema } from '../../support/schema-engine.ts'
 
 const SCHEMA = fileURLToPath(new URL('../../../prisma/schema.prisma', import.meta.url))
 
-/** Everything that Prisma's schema language can say; checks and triggers are the migrations' own. */
+/**
+ * Everything that Prisma's schema language can say; checks, triggers and storage parameters of indexes
+ * are the migrations' own.
+ */
 const SHAPE = `
   SELECT 'column' AS what, table_name || '.' || column_name AS name,
       concat_ws(' ', udt_name, datetime_precision, is_nullable, column_default) AS shape
     FROM information_schema.columns WHERE table_schema = 'public'
   UNION ALL
-  SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+  SELECT 'index', indexname, regexp_replace(indexdef, ' WITH \\([^)]*\\)', '') FROM pg_indexes WHERE schemaname = 'public'
   UNION ALL
   SELECT 'constraint', conname, conrelid::regclass || ' ' || pg_get_constraintdef(oid)
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f', 'u')
