@@ -147,7 +147,7 @@ describe('R77 the roles and the service control policy that deploy/aws sets up',
     for (let index = 0; index < 252; index += 1)
       denials.end(`lea_01K9${String(index).padStart(22, '0')}`)
     denials.end(request.leaseId)
-    await provider().revoke(handle, soon())
+    await provider().revoke(handle, soon(), new Date())
     expect(denials.denialOf(request.leaseId)?.policy).toBe('MayflyRevokedSessions-mayfly-deploy-1')
     expect(aws.live()).toEqual([])
   })

@@ -133,7 +133,7 @@ describeMoto('aws against moto, with IAM enforced', () => {
     expect(await callS3(moto.url, credential, { method: 'PUT', arn: ALLOWED })).toBe(200)
 
     denials.end('lea_moto1')
-    await provider.revoke(handle, soon())
+    await provider.revoke(handle, soon(), new Date())
     const sentAt = clock.now()
     expect(
       await provider.verifyDead(handle, { leaseId: 'lea_moto1', sentAt, now: sentAt }, soon()),
@@ -168,7 +168,7 @@ describeMoto('aws against moto, with IAM enforced', () => {
       const handle = provider.prepare(SCOPE).handleBeforeMint(leaseId)
       if (!handle) throw new Error('AWS always has a handle before the mint')
       denials.end(leaseId)
-      await provider.revoke(handle, soon())
+      await provider.revoke(handle, soon(), new Date())
       return handle
     }
     for (let index = 0; index < 300; index += 1)
@@ -215,7 +215,7 @@ describeMoto('aws against moto, with IAM enforced', () => {
     const handle = provider.prepare(SCOPE).handleBeforeMint('lea_moto4')
     if (!handle) throw new Error('AWS always has a handle before the mint')
     denials.end('lea_moto4')
-    await expect(provider.revoke(handle, soon())).rejects.toMatchObject({
+    await expect(provider.revoke(handle, soon(), new Date())).rejects.toMatchObject({
       code: 'provider_rejected',
       details: { reason: 'access_denied' },
     })

@@ -131,7 +131,7 @@ describe("R69 each of GitHub's answers to a mint has a reason of its own, and sa
       const sent = { leaseId: 'lea_1', sentAt: now, now }
       const attempts = {
         mint: () => mint(),
-        revoke: () => world.provider.revoke(handle, soon()),
+        revoke: () => world.provider.revoke(handle, soon(), new Date()),
         probe: () => world.provider.verifyDead(handle, sent, soon()),
       }
       expect(await refusal(attempts[on]())).toMatchObject({ reason: 'answer_unreadable' })
@@ -186,7 +186,7 @@ describe('what the stand-in itself refuses comes out the same way', () => {
 })
 
 describe('R69 revoking and asking for proof', () => {
-  const revoke = ({ handle }: Minted) => world.provider.revoke(handle, soon())
+  const revoke = ({ handle }: Minted) => world.provider.revoke(handle, soon(), new Date())
   const ask = ({ handle }: Minted) => {
     const now = world.clock.now()
     return world.provider.verifyDead(handle, { leaseId: 'lea_1', sentAt: now, now }, soon())
@@ -244,7 +244,11 @@ test('errors carry neither the token nor the App JWT, however deep one looks', a
     fault(what, 'mint')
     errors.push(await mint().catch((error: unknown) => error))
     fault(what.kind === 'status' ? { ...what, status: 500 } : what, 'revoke')
-    errors.push(await world.provider.revoke(minted.handle, soon()).catch((error: unknown) => error))
+    errors.push(
+      await world.provider
+        .revoke(minted.handle, soon(), new Date())
+        .catch((error: unknown) => error),
+    )
   }
   expect(errors).toHaveLength(6)
   expectNoSecrets(errors, [secret, minted.handle.reveal(), 'Bearer', 'eyJ', 'authorization'])

@@ -103,7 +103,9 @@ export function describeProvider(
       })
       expect(await fixture.works(credential)).toBe(false)
       fixture.ending?.('lea_1')
-      await expect(fixture.provider.revoke(handle, soon())).resolves.toBeUndefined()
+      await expect(
+        fixture.provider.revoke(handle, soon(), fixture.clock.now()),
+      ).resolves.toBeUndefined()
     })
 
     test('a credential that still works is never called dead', async () => {
@@ -149,7 +151,7 @@ export function describeProvider(
     test('a handle that is not of its own making is an error, never a success', async () => {
       const bad = new Secret('no such handle')
       const now = fixture.clock.now()
-      await expect(fixture.provider.revoke(bad, soon())).rejects.toThrow()
+      await expect(fixture.provider.revoke(bad, soon(), fixture.clock.now())).rejects.toThrow()
       await expect(
         fixture.provider.verifyDead(bad, { leaseId: 'lea_1', sentAt: now, now }, soon()),
       ).rejects.toThrow()
@@ -169,7 +171,7 @@ export function describeProvider(
 
       const errors = [
         await failure(mint('lea_2')),
-        await failure(fixture.provider.revoke(handle, soon())),
+        await failure(fixture.provider.revoke(handle, soon(), fixture.clock.now())),
         await failure(
           fixture.provider.verifyDead(handle, { leaseId: 'lea_1', sentAt: now, now }, soon()),
         ),
@@ -225,7 +227,7 @@ async function revokeUntilDead(
   leaseId = 'lea_1',
 ): Promise<{ readonly dead: true; readonly proof: string }> {
   ending?.(leaseId)
-  await provider.revoke(handle, soon())
+  await provider.revoke(handle, soon(), clock.now())
   const sentAt = clock.now()
   for (let asked = 0; asked < 50; asked++) {
     const now = clock.now()

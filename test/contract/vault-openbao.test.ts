@@ -176,7 +176,7 @@ if (version === null) {
       provider.verifyDead(handle, { leaseId: 'lea_lost', sentAt, now }, soon())
 
     expect(await askAt(settled)).toMatchObject({ dead: false })
-    await provider.revoke(handle, soon())
+    await provider.revoke(handle, soon(), new Date())
     expect(await fixture.works(credential)).toBe(false)
     expect(await askAt(sentAt)).toMatchObject({ dead: false, retryAt: settled })
     expect(await askAt(settled)).toMatchObject({ dead: true })
@@ -188,14 +188,14 @@ if (version === null) {
     const { provider, scope } = fixture
     const { credential, handle } = await provider.prepare(scope).mint(request('lea_db'), soon())
     await world.toDatabase.sever()
-    await expect(provider.revoke(handle, soon())).rejects.toMatchObject({
+    await expect(provider.revoke(handle, soon(), new Date())).rejects.toMatchObject({
       code: 'provider_unavailable',
       retryable: true,
     })
     expect(await fixture.works(credential)).toBe(true)
 
     await world.toDatabase.restore()
-    await provider.revoke(handle, soon())
+    await provider.revoke(handle, soon(), new Date())
     const now = new Date()
     const sent = { leaseId: 'lea_db', sentAt: now, now }
     expect(await provider.verifyDead(handle, sent, soon())).toMatchObject({ dead: true })
@@ -229,7 +229,7 @@ if (version === null) {
     await ask('POST', 'sys/leases/revoke-prefix/auth/approle/login', { sync: true })
     expect(await read(credential, 'kv/data/apps/payments')).toBe(200)
 
-    await provider.revoke(handle, soon())
+    await provider.revoke(handle, soon(), new Date())
     expect(await read(credential, 'kv/data/apps/payments')).toBe(403)
   })
 }

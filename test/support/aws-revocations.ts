@@ -47,7 +47,7 @@ export function revocationsOf(fixture: () => AwsFixture): AwsRevocations {
       if (!handle) throw new Error('AWS always has a handle before the mint')
       return handle
     },
-    revoke: (handle) => fixture().provider.revoke(handle, soon()),
+    revoke: (handle) => fixture().provider.revoke(handle, soon(), fixture().clock.now()),
     verify(handle) {
       const now = fixture().clock.now()
       // The provider must not believe this instant: it is when revoke first resolved, not when it last wrote.

@@ -227,7 +227,7 @@ async function abandon(
     })
   try {
     if (kept) await deps.revoke(leaseId, deps.providerSignal())
-    else await provider.revoke(minted.handle, deps.providerSignal())
+    else await provider.revoke(minted.handle, deps.providerSignal(), deps.clock.now())
   } catch (error) {
     deps.report('an abandoned credential was not revoked at once', error, { leaseId })
   }

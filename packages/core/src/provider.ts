@@ -22,10 +22,9 @@ export interface CredentialProvider {
   /**
    * Makes the credential stop working. Idempotent: revoking twice, or revoking something already
    * gone upstream, resolves. `now` is the instant that the caller takes for now: the process's own
-   * clock can be minutes off, and what is not due by it would be left alone. Right after a mint it
-   * does not matter.
+   * clock can be minutes off, and what is not due by it would be left alone.
    */
-  revoke(handle: RevocationHandle, signal: AbortSignal, now?: Date): Promise<void>
+  revoke(handle: RevocationHandle, signal: AbortSignal, now: Date): Promise<void>
 
   /** Asks the provider whether the credential is dead. Only `dead: true` may be called revoked. */
   verifyDead(handle: RevocationHandle, sent: RevocationSent, signal: AbortSignal): Promise<Death>

@@ -132,7 +132,7 @@ test('users that live longer than was promised are not handed out', async () => 
   const error = await failureOf(world.mint({ database: { role: 'longlived' } }))
   expect(error).toBeInstanceOf(UnacceptableMintError)
   if (!(error instanceof UnacceptableMintError)) return
-  await world.provider.revoke(error.minted.handle, soon())
+  await world.provider.revoke(error.minted.handle, soon(), new Date())
   expect(world.vault.live()).toEqual([])
 })
 
@@ -170,7 +170,7 @@ describe('R80 a token that is not as asked is surrendered, not handed out', () =
     const error = await failureOf(world.mint())
     expect(error).toMatchObject({ code: 'provider_overbroad', minted: { credential: {} } })
     if (!(error instanceof UnacceptableMintError)) throw error
-    await world.provider.revoke(error.minted.handle, soon())
+    await world.provider.revoke(error.minted.handle, soon(), new Date())
     expect(world.vault.live()).toEqual([])
   })
 
@@ -181,7 +181,9 @@ describe('R80 a token that is not as asked is surrendered, not handed out', () =
     if (!(error instanceof UnacceptableMintError)) throw error
     const { handle, credentialExpiresAt } = error.minted
     expect(credentialExpiresAt).toEqual(new Date('2026-11-23T12:10:00Z'))
-    expect(inShort(await failureOf(world.provider.revoke(handle, soon())))).toMatchObject({
+    expect(
+      inShort(await failureOf(world.provider.revoke(handle, soon(), new Date()))),
+    ).toMatchObject({
       code: 'provider_rejected',
       reason: 'batch_token',
     })

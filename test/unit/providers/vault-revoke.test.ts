@@ -24,7 +24,7 @@ function death(handle: RevocationHandle, sentSecondsAgo = 0): Promise<Death> {
   return world.provider.verifyDead(handle, { leaseId: 'lea_1', sentAt, now }, soon())
 }
 
-const revoke = (handle: RevocationHandle) => world.provider.revoke(handle, soon())
+const revoke = (handle: RevocationHandle) => world.provider.revoke(handle, soon(), new Date())
 
 describe('R81 an unknown accessor is done', () => {
   test.each([
@@ -173,7 +173,7 @@ describe('R89 a token whose answer was lost', () => {
 test('a handle from another Vault or namespace is refused: asked here, its token would look dead', async () => {
   const elsewhere = world.connect({ namespace: 'acme' })
   const { handle } = await world.mint()
-  expect(await failureOf(elsewhere.revoke(handle, soon()))).toMatchObject({
+  expect(await failureOf(elsewhere.revoke(handle, soon(), new Date()))).toMatchObject({
     code: 'provider_rejected',
   })
   const now = world.clock.now()

@@ -60,7 +60,7 @@ export function makeAwsProvider({
       }
     },
     // What is nearly over is left alone: by the caller's clock, since our own may be minutes fast.
-    revoke: (handle, signal, now = clock.now()) =>
+    revoke: (handle, signal, now) =>
       revokeSession({ policies, deniedSessions, settings }, { handle, now }, signal),
     verifyDead: (handle, sent, signal) =>
       verifySessionDead({ policies, deniedSessions, settings }, { handle, sent }, signal),
