@@ -15,11 +15,34 @@ const MAX_DECLARATIONS = 3
 export function nearestRequest(question: LeaseQuestion): NearestRequest | null {
   const template = question.policySet.templates.get(question.request.template)?.template
   if (!template) return null
-  for (const candidate of candidates(question, template)) {
+  const all = [...candidates(question, template)]
+  for (const candidate of all) {
     const request = withPassingActions(question, candidate)
     if (request) return request
   }
-  return null
+  return shorterRequest(question, all)
+}
+
+/** From long to short: people understand them, and so few cost little. */
+const SHORTER_SECONDS = [1800, 900, 600, 300, 120, 60]
+
+/**
+ * The first candidate for less time than even the template's default, where a policy sets a limit of
+ * its own. The shortest is tried first: where that does not pass, time is not what it is about.
+ */
+function shorterRequest(
+  question: LeaseQuestion,
+  [first, ...others]: readonly NearestRequest[],
+): NearestRequest | null {
+  if (!first) return null
+  const tried = Math.min(...[first, ...others].map(({ ttlSeconds }) => ttlSeconds))
+  const shorter = SHORTER_SECONDS.filter((seconds) => seconds < tried)
+  const shortest = shorter.at(-1)
+  if (shortest === undefined) return null
+  const passing = withPassingActions(question, { ...first, ttlSeconds: shortest })
+  if (!passing) return null
+  const longer = shorter.slice(0, -1).map((ttlSeconds) => ({ ...passing, ttlSeconds }))
+  return longer.find((request) => passes(question, request)) ?? passing
 }
 
 function* candidates(
@@ -51,12 +74,16 @@ function withPassingActions(
   question: LeaseQuestion,
   candidate: NearestRequest,
 ): NearestRequest | null {
-  const passes = (request: NearestRequest): boolean =>
-    request.actions.length > 0 && evaluateLease({ ...question, request }).passed
-  if (passes(candidate)) return candidate
-  const actions = candidate.actions.filter((action) => passes({ ...candidate, actions: [action] }))
+  if (passes(question, candidate)) return candidate
+  const actions = candidate.actions.filter((action) =>
+    passes(question, { ...candidate, actions: [action] }),
+  )
   const narrower = { ...candidate, actions }
-  return passes(narrower) ? narrower : null
+  return passes(question, narrower) ? narrower : null
+}
+
+function passes(question: LeaseQuestion, request: NearestRequest): boolean {
+  return request.actions.length > 0 && evaluateLease({ ...question, request }).passed
 }
 
 function shared(declaration: Declaration, actions: readonly string[]): number {

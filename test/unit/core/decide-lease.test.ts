@@ -310,6 +310,28 @@ describe('G9 R53 the nearest request', () => {
     expect(nearestOf(decision)).toEqual(nearest())
   })
 
+  test.each([
+    [450, 300],
+    [300, 300],
+    [60, 60],
+  ])('is shorter than the default where a policy allows %i seconds: %i', (most, seconds) => {
+    const limited: Decide = ({ ttlSeconds }) => (ttlSeconds <= most ? yes : no)
+    for (const request of [{}, { ttlSeconds: 1200 }]) {
+      const advice = nearestOf(decide({ request, decide: limited }))
+      expect(advice).toEqual(nearest({ ttlSeconds: seconds }))
+      if (advice === null || advice === 'allowed') throw new Error('there is no advice')
+      expect(codeOf(decide({ request: advice, decide: limited }))).toBe('allowed')
+    }
+  })
+
+  test('leaves out actions that no shorter time would save', () => {
+    const decision = decide({
+      request: { actions: ['repo.read', 'repo.write'] },
+      decide: ({ action, ttlSeconds }) => (action === 'repo.read' && ttlSeconds <= 200 ? yes : no),
+    })
+    expect(nearestOf(decision)).toEqual(nearest({ ttlSeconds: 120 }))
+  })
+
   test('returns to what the task declared, without parameters that the caller cannot choose', () => {
     const decision = decide({ request: { parameters: { repository: 'payments', tpyo: 1 } } })
     expect([codeOf(decision), nearestOf(decision)]).toEqual(['not_declared', nearest()])
