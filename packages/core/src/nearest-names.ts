@@ -2,7 +2,7 @@
  * The known names most like one that is not known, the best first: those that a slip or two away
  * could have been meant. For text that its author reads, such as the problems of a policy set.
  */
-export function nearestNames(written: string, known: Iterable<string>): readonly string[] {
+function nearestNames(written: string, known: Iterable<string>): readonly string[] {
   const tolerance = Math.max(2, Math.floor(written.length / 3))
   return [...known]
     .map((name) => ({ name, distance: slips(written.toLowerCase(), name.toLowerCase()) }))
