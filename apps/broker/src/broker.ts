@@ -19,6 +19,7 @@ import {
 } from '@mayfly/runtime'
 import { applyMigrations, openStore, type Store } from '@mayfly/store'
 
+import { loadCertificate } from './certificate.ts'
 import type { BrokerConfig } from './config.ts'
 import { makeApp } from './http/app.ts'
 import { listen } from './listen.ts'
@@ -90,6 +91,7 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
   const report = makeReport(logger)
   const metrics = makeBrokerMetrics()
 
+  const certificate = config.tls && loadCertificate(config.tls)
   await applyMigrations(databaseUrl)
   const maxConnections = config.databasePoolSize
   const store = openStore({ connectionString: databaseUrl, maxConnections, sealingKeys, report })
@@ -141,7 +143,7 @@ async function compose({ config, logger, shutdown, decorate }: Composition): Pro
     requestsPerMinute: config.requestsPerMinute,
     requestsPerMinutePerCaller: config.requestsPerMinutePerCaller,
   })
-  const server = await listen(app, config, closing)
+  const server = await listen(app, { ...config, certificate }, closing)
   shutdown.add('http', () => server.stop())
   return server.url
 }

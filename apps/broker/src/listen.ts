@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
+import type { Certificate } from './certificate.ts'
 import type { BrokerConfig } from './config.ts'
 
 export interface Listening {
@@ -20,17 +20,16 @@ const DRAIN_MS = 8_000
 
 export async function listen(
   app: RequestListener,
-  config: Pick<BrokerConfig, 'host' | 'port' | 'tls'>,
+  config: Pick<BrokerConfig, 'host' | 'port'> & { readonly certificate: Certificate | null },
   /** Aborted first thing, so that answers without an end come to theirs. */
   closing: AbortController,
 ): Promise<Listening> {
-  const server: Server = config.tls
+  const server: Server = config.certificate
     ? createTlsServer(
         {
           ...TIMEOUTS,
           minVersion: 'TLSv1.2',
-          cert: readFileSync(config.tls.certFile),
-          key: readFileSync(config.tls.keyFile),
+          ...config.certificate,
         },
         app,
       )
@@ -41,7 +40,7 @@ export async function listen(
   const host = family === 'IPv6' ? `[${address}]` : address
 
   return {
-    url: new URL(`${config.tls ? 'https' : 'http'}://${host}:${String(port)}`),
+    url: new URL(`${config.certificate ? 'https' : 'http'}://${host}:${String(port)}`),
     async stop() {
       closing.abort()
       const closed = once(server, 'close')
