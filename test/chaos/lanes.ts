@@ -17,6 +17,12 @@ export interface LanesResult {
   readonly skipped: number
 }
 
+/**
+ * Each process that comes back logs in at Vault anew, and a token whose answer was lost is searched
+ * for among all that there are: after so many rows a stack is replaced, before that takes its time.
+ */
+const ROWS_PER_STACK = 20
+
 /** Several stacks side by side that share nothing; in each of them one row after the other. */
 export async function runLanes(options: LanesOptions): Promise<LanesResult> {
   const { rows, withRedis, run } = options
@@ -31,12 +37,18 @@ export async function runLanes(options: LanesOptions): Promise<LanesResult> {
   }
 
   async function lane(queue: ChaosStack['queue']): Promise<void> {
+    for (let row = take(queue); row; row = take(queue)) await onNewStack(queue, row)
+  }
+
+  async function onNewStack(queue: ChaosStack['queue'], first: Row): Promise<void> {
     const stack = await startChaosStack({ queue, run })
     try {
-      for (let row = take(queue); row; row = take(queue)) {
+      let row: Row | undefined = first
+      for (let left = ROWS_PER_STACK - 1; row; left -= 1) {
         const result = await runRow(stack, row)
         results.set(row, result)
         run.say(progress(result))
+        row = left > 0 ? take(queue) : undefined
       }
       told.push(await judgeWitness(stack))
     } finally {
