@@ -31,8 +31,8 @@ export const SHORT_TTL_SECONDS = 5
 export const LONG_TTL_SECONDS = 600
 
 /**
- * A webhook whose worker died waits for the end of its claim: an attempt, and twenty seconds. Then
- * what has piled up is sent, one request after the other.
+ * The longest without a delivery: a webhook whose worker died waits for the end of its claim, which
+ * is an attempt and twenty seconds, and what failed waits as long as its failures in a row make it.
  */
 export const TOLD_WITHIN_MS = 90_000
 
