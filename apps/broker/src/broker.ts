@@ -1,35 +1,8 @@
-import {
-  makeSecurityEventVerifier,
-  makeSigningKeys,
-  makeTaskTokens,
-  makeTokenVerifier,
-} from '@mayfly/identity'
-import { makeOpenApi } from '@mayfly/protocol'
-import type { Providers } from '@mayfly/core'
-import { makeProviders } from '@mayfly/providers'
-import { makeRevocationQueue, type ConnectedRevocationQueue } from '@mayfly/queue'
-import {
-  makeIds,
-  makeLogger,
-  makeReport,
-  makeShutdown,
-  systemClock,
-  type Logger,
-  type Shutdown,
-} from '@mayfly/runtime'
-import { applyMigrations, openStore, type Store } from '@mayfly/store'
+import { makeLogger, makeShutdown } from '@mayfly/runtime'
 
-import { loadCertificate } from './certificate.ts'
+import type { BrokerPorts } from './broker-ports.ts'
+import { composeBroker } from './compose-broker.ts'
 import type { BrokerConfig } from './config.ts'
-import { makeApp } from './http/app.ts'
-import { listen } from './listen.ts'
-import { makeBrokerMetrics } from './metrics.ts'
-import { makeConnectionsOf } from './policy-feed.ts'
-import { makeReadiness } from './readiness.ts'
-import { makeRefusals } from './refusals.ts'
-import { startPolicies } from './start-policies.ts'
-import { makeUseCases } from './use-cases.ts'
-import { makeVerifiers } from './verifiers.ts'
 
 export interface Broker {
   /** Where it listens. */
@@ -37,23 +10,10 @@ export interface Broker {
   stop(): Promise<void>
 }
 
-/** Through these a broker changes what is outside of it. */
-export interface BrokerPorts {
-  readonly leases: Store['leases']
-  readonly tasks: Store['tasks']
-  readonly queue: ConnectedRevocationQueue
-  readonly providers: Providers
-  readonly freezes: Store['freezes']
-  readonly containments: Store['containments']
-}
-
 export interface BrokerOptions {
   /** Wraps the ports once they are made. Without it, they are used as they are. */
   readonly decorate?: (ports: BrokerPorts) => BrokerPorts
 }
-
-/** Of the API, as the OpenAPI document states it. */
-const VERSION = '1.0.0'
 
 /** Starts a broker, migrations first. What a failed start had opened is closed again. */
 export async function startBroker(
@@ -68,82 +28,11 @@ export async function startBroker(
     },
   })
   try {
-    const url = await compose({ config, logger, shutdown, decorate })
+    const url = await composeBroker({ config, logger, shutdown, decorate })
     logger.info({ url: url.href, publicUrl: config.publicUrl }, 'broker listening')
     return { url, stop: () => shutdown.run() }
   } catch (error) {
     await shutdown.run()
     throw error
   }
-}
-
-interface Composition extends Required<BrokerOptions> {
-  readonly config: BrokerConfig
-  readonly logger: Logger
-  readonly shutdown: Shutdown
-}
-
-/** The composition root: the one place where concrete things meet. */
-async function compose({ config, logger, shutdown, decorate }: Composition): Promise<URL> {
-  const { databaseUrl, redisUrl, sealingKeys } = config
-  const clock = systemClock
-  const newId = makeIds()
-  const report = makeReport(logger)
-  const metrics = makeBrokerMetrics()
-
-  const certificate = config.tls && loadCertificate(config.tls)
-  await applyMigrations(databaseUrl)
-  const maxConnections = config.databasePoolSize
-  const store = openStore({ connectionString: databaseUrl, maxConnections, sealingKeys, report })
-  shutdown.add('store', () => store.close())
-  const { audit, deniedSessions } = store
-  const { inForce, applyPolicySet, resolve } = await startPolicies({
-    config,
-    store,
-    logger,
-    report,
-  })
-  shutdown.add('policies', () => inForce.stop())
-  const alarms = makeRevocationQueue({ databaseUrl, redisUrl })
-  shutdown.add('queue', () => alarms.close())
-
-  const policies = inForce
-  metrics.followPolicySet(() => policies.current().version)
-  const connectionsOf = makeConnectionsOf(store.policySets)
-  const timeoutMs = config.providerTimeoutMs
-  const connected = makeProviders({
-    ...{ policies, connectionsOf, resolve, deniedSessions, clock, timeoutMs },
-  })
-  const ports = decorate({
-    ...{ leases: store.leases, tasks: store.tasks, queue: alarms, providers: connected },
-    ...{ freezes: store.freezes, containments: store.containments },
-  })
-  const { leases, tasks, queue, providers, freezes, containments } = ports
-  const signingKeys = makeSigningKeys({ store: store.signingKeys, clock })
-  const taskTokens = makeTaskTokens({ signingKeys, issuer: config.publicUrl, clock })
-  const tokenVerifier = makeTokenVerifier({ clock })
-
-  const closing = new AbortController()
-  const app = makeApp({
-    ...makeUseCases({
-      ...{ config, policies, queue, clock, newId, report },
-      store: { ...store, leases: metrics.claims(leases), tasks, freezes, containments },
-      ...{ providers: metrics.providers(providers), metrics },
-    }),
-    ...{ tasks, leases, policies, applyPolicySet, taskTokens, logger, metrics, report },
-    securityEvents: makeSecurityEventVerifier({ clock }),
-    verifiers: makeVerifiers({ policies, tokenVerifier, taskTokens }),
-    refused: makeRefusals(audit, metrics, report),
-    checks: makeReadiness({ ping: () => store.ping(), policies, timeoutMs: 2_000 }),
-    openApi: makeOpenApi({ serverUrl: config.publicUrl, version: VERSION }),
-    ...{ freezes, containments, closing, newId },
-    webhookStates: store.webhookStates,
-    newRequestId: () => newId('req'),
-    trustProxy: config.trustProxy,
-    requestsPerMinute: config.requestsPerMinute,
-    requestsPerMinutePerCaller: config.requestsPerMinutePerCaller,
-  })
-  const server = await listen(app, { ...config, certificate }, closing)
-  shutdown.add('http', () => server.stop())
-  return server.url
 }
