@@ -11,10 +11,7 @@ export interface SlowStatement {
 /** Makes PostgreSQL time every statement, from its next start on. False where it cannot. */
 export async function prepareStatementTimes(connectionString: string): Promise<boolean> {
   return withClient(connectionString, async (client) => {
-    const { rowCount } = await client.query(
-      `select from pg_available_extensions where name = 'pg_stat_statements'`,
-    )
-    if (rowCount === 0) return false
+    if (!(await isAvailable(client))) return false
     await client.query(`alter system set shared_preload_libraries = 'pg_stat_statements'`)
     return true
   })
@@ -23,6 +20,7 @@ export async function prepareStatementTimes(connectionString: string): Promise<b
 /** What is measured next begins here. */
 export async function resetStatementTimes(connectionString: string): Promise<void> {
   await withClient(connectionString, async (client) => {
+    if (!(await isAvailable(client))) return
     await client.query('create extension if not exists pg_stat_statements')
     await client.query('select pg_stat_statements_reset()')
   })
@@ -30,13 +28,14 @@ export async function resetStatementTimes(connectionString: string): Promise<voi
 
 /**
  * Of those that ran in the database since the reset, by whatever process, but for those that match
- * the pattern: the benchmark's own.
+ * the pattern: the benchmark's own. None where PostgreSQL cannot time them.
  */
 export async function slowestStatements(
   connectionString: string,
   { limit = 5, but = '^$' }: { readonly limit?: number; readonly but?: string } = {},
 ): Promise<readonly SlowStatement[]> {
   return withClient(connectionString, async (client) => {
+    if (!(await isAvailable(client))) return []
     const { rows } = await client.query<SlowStatement>(
       `select regexp_replace(query, '\\s+', ' ', 'g') as text, max_exec_time as "maxMs",
            mean_exec_time as "meanMs", calls::int
@@ -48,6 +47,13 @@ export async function slowestStatements(
     )
     return rows
   })
+}
+
+async function isAvailable(client: pg.Client): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from pg_available_extensions where name = 'pg_stat_statements'`,
+  )
+  return rowCount !== 0
 }
 
 async function withClient<Result>(

@@ -24,6 +24,8 @@ export async function listen(
     if (!keepAlive) response.setHeader('connection', 'close')
     handler(request, response)
   })
+  // Longer than any client keeps one for: a request on a connection that is just being closed fails.
+  if (keepAlive) server.keepAliveTimeout = 120_000
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', () => {
