@@ -16,13 +16,18 @@ const BEGIN = { name: 'begin_containment', text: 'SELECT * FROM begin_containmen
 
 // Statements with a selector have no name: planned anew each time, they use the indexes that the
 // selector's own fields allow.
+// What is not over is due at some time. Its states are spelt out besides, because the index on targets
+// is for those only: without them, every lease that is not over would be looked at.
+const OPEN = `due_at IS NOT NULL
+  AND state IN ('pending', 'active', 'revoking', 'revocation_failed')`
+
 const PREVIEW = `
   SELECT ${LEASE_COLUMNS} FROM leases
-    WHERE due_at IS NOT NULL AND selector_matches($1, leases) ORDER BY id LIMIT $2`
+    WHERE ${OPEN} AND selector_matches($1, leases) ORDER BY id LIMIT $2`
 
 const GROUPS = `
   SELECT provider, agent, state, count(*)::int AS count FROM leases
-    WHERE due_at IS NOT NULL AND selector_matches($1, leases)
+    WHERE ${OPEN} AND selector_matches($1, leases)
     GROUP BY provider, agent, state ORDER BY provider, agent, state`
 
 // The freeze committed before, so every lease that matches has committed too, and none was opened
@@ -38,7 +43,7 @@ const COLLECT = `
   ), member AS (
     INSERT INTO contained_leases (containment_id, lease_id, ended_at)
       SELECT $1, leases.id, NULL::timestamptz FROM leases
-        WHERE due_at IS NOT NULL AND selector_matches($2, leases) AND created_at <= $3
+        WHERE ${OPEN} AND selector_matches($2, leases) AND created_at <= $3
           AND EXISTS (SELECT FROM open)
       UNION ALL
       SELECT $1, leases.id, now() FROM died JOIN leases ON leases.id = died.id
