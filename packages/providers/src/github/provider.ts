@@ -44,7 +44,7 @@ export function makeGithubProvider(options: GithubProviderOptions): CredentialPr
       }
     },
 
-    revoke: (handle, signal, now = clock.now()) =>
+    revoke: (handle, signal, now) =>
       revokeToken({ ask, clock: clockFrom(now, clock), wait }, handle, signal),
 
     verifyDead: (handle, { now }, signal) =>

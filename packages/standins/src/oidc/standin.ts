@@ -58,10 +58,13 @@ export async function startOidcStandin(options: OidcStandinOptions = {}): Promis
   const requests: string[] = []
   const app = express()
   app.disable('x-powered-by')
-  const listening = await listen((request, response) => {
-    requests.push(request.url ?? '')
-    app(request, response)
-  }, { port: options.port })
+  const listening = await listen(
+    (request, response) => {
+      requests.push(request.url ?? '')
+      app(request, response)
+    },
+    { port: options.port },
+  )
 
   const issuers = new Map<string, OidcIssuer>()
   for (const [name, ring] of rings) {
