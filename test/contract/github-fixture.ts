@@ -9,7 +9,7 @@ import {
 } from '@mayfly/core'
 import {
   makeAppJwtSigner,
-  makeGithubFetch,
+  makePlainFetch,
   makeGithubProvider,
   parseGithubSettings,
 } from '@mayfly/providers'
@@ -72,7 +72,7 @@ export async function openGithub(
     ...(over.requestsPerHour !== undefined && { requestsPerHour: over.requestsPerHour }),
   })
   const waits: number[] = []
-  const send = makeGithubFetch()
+  const send = makePlainFetch()
   const provider = makeGithubProvider({
     settings: parseGithubSettings({
       apiUrl: github.url.href,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 
-import type { GithubExchange } from '@mayfly/providers'
+import type { PlainRequest } from '@mayfly/providers'
 import { Ajv, type AnySchema } from 'ajv'
 import { z } from 'zod'
 
@@ -51,7 +51,7 @@ async function load(): Promise<Github> {
 }
 
 /** Throws unless GitHub describes this request: method, path, and body with no unknown field. */
-export async function assertDescribed(url: string, exchange: GithubExchange): Promise<void> {
+export async function assertDescribed(url: string, exchange: PlainRequest): Promise<void> {
   const { pathname } = new URL(url)
   const method = exchange.method.toLowerCase()
   const github = await loadGithubDescription()

@@ -131,7 +131,7 @@ describe("R69 each of GitHub's answers to a mint has a reason of its own, and sa
       const sent = { leaseId: 'lea_1', sentAt: now, now }
       const attempts = {
         mint: () => mint(),
-        revoke: () => world.provider.revoke(handle, soon(), new Date()),
+        revoke: () => world.provider.revoke(handle, soon(), world.clock.now()),
         probe: () => world.provider.verifyDead(handle, sent, soon()),
       }
       expect(await refusal(attempts[on]())).toMatchObject({ reason: 'answer_unreadable' })
@@ -186,7 +186,7 @@ describe('what the stand-in itself refuses comes out the same way', () => {
 })
 
 describe('R69 revoking and asking for proof', () => {
-  const revoke = ({ handle }: Minted) => world.provider.revoke(handle, soon(), new Date())
+  const revoke = ({ handle }: Minted) => world.provider.revoke(handle, soon(), world.clock.now())
   const ask = ({ handle }: Minted) => {
     const now = world.clock.now()
     return world.provider.verifyDead(handle, { leaseId: 'lea_1', sentAt: now, now }, soon())

@@ -160,7 +160,7 @@ describe('R65 a token that is more than was asked comes back as unacceptable, wi
     expect({ code, details: told }).toEqual({ code: 'provider_overbroad', details })
     expect(minted.credentialExpiresAt.getTime()).toBeGreaterThan(world.clock.now().getTime())
 
-    await world.provider.revoke(minted.handle, soon(), new Date())
+    await world.provider.revoke(minted.handle, soon(), world.clock.now())
     expect(world.github.live()).toEqual([])
   })
 
@@ -184,7 +184,7 @@ describe('R67 death', () => {
 
   test('is what a 401 to the token itself proves', async () => {
     const minted = await mint()
-    await world.provider.revoke(minted.handle, soon(), new Date())
+    await world.provider.revoke(minted.handle, soon(), world.clock.now())
     expect(await ask(minted)).toEqual({
       dead: true,
       proof: 'GitHub answered 401 to GET /installation/repositories',
@@ -196,7 +196,7 @@ describe('R67 death', () => {
     const minted = await mint()
     world.github.faults.next({ kind: 'status', status: 401 }, 'revoke')
     world.github.faults.next({ kind: 'status', status: 401 }, 'revoke')
-    await world.provider.revoke(minted.handle, soon(), new Date())
+    await world.provider.revoke(minted.handle, soon(), world.clock.now())
     expect(world.waits).toEqual([1000, 1000])
     expect(world.github.live()).toEqual([])
   })
@@ -213,9 +213,9 @@ describe('R67 death', () => {
 
   test('is taken for granted when an older token is answered with 401', async () => {
     const minted = await mint()
-    await world.provider.revoke(minted.handle, soon(), new Date())
+    await world.provider.revoke(minted.handle, soon(), world.clock.now())
     world.clock.advance(5)
-    await world.provider.revoke(minted.handle, soon(), new Date())
+    await world.provider.revoke(minted.handle, soon(), world.clock.now())
     expect(world.waits).toEqual([])
   })
 
@@ -240,7 +240,7 @@ describe('R67 death', () => {
     await suspend('PUT')
     expect(await ask(minted)).toMatchObject({ dead: false })
     await suspend('DELETE')
-    await world.provider.revoke(minted.handle, soon(), new Date())
+    await world.provider.revoke(minted.handle, soon(), world.clock.now())
     expect(await ask(minted)).toMatchObject({ dead: true })
   })
 })

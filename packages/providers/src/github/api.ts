@@ -3,7 +3,7 @@ import { RequestError } from '@octokit/request-error'
 import { Octokit } from '@octokit/rest'
 
 import { startDeadline } from '../deadline.ts'
-import { makeGithubFetch, type GithubFetch } from './exchange.ts'
+import { makePlainFetch, type PlainFetch } from '../plain-fetch.ts'
 
 /** What came of one request. Bodies are unparsed, and stay inside the provider. */
 export type GithubReply = Answered | Unanswered
@@ -35,7 +35,7 @@ export type AskGithub = (request: GithubRequest, signal: AbortSignal) => Promise
 
 export interface GithubApiOptions {
   readonly timeoutMs: number
-  readonly fetch?: GithubFetch
+  readonly fetch?: PlainFetch
 }
 
 /** The version of the API that every GitHub and GitHub Enterprise Server of today still speaks. */
@@ -50,7 +50,7 @@ const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
  * and the response with its body.
  */
 export function makeAskGithub(options: GithubApiOptions): AskGithub {
-  const { timeoutMs, fetch = makeGithubFetch() } = options
+  const { timeoutMs, fetch = makePlainFetch() } = options
   const octokit = new Octokit({ log: SILENT, request: { log: SILENT, fetch } })
 
   return async ({ route, apiUrl, bearer, parameters }, signal) => {

@@ -4,7 +4,7 @@ import { clockFrom, type Clock, type CredentialProvider } from '@mayfly/core'
 
 import { makeAskGithub } from './api.ts'
 import type { SignAppJwt } from './app-jwt.ts'
-import type { GithubFetch } from './exchange.ts'
+import type { PlainFetch } from '../plain-fetch.ts'
 import { mintToken, TOKEN_LIFETIME_SECONDS } from './mint.ts'
 import { revokeToken, verifyTokenDead } from './revoke.ts'
 import { parseGithubScope, targetsOf } from './scope.ts'
@@ -16,7 +16,7 @@ export interface GithubProviderOptions {
   readonly clock: Clock
   /** Bounds every single request. */
   readonly timeoutMs: number
-  readonly fetch?: GithubFetch
+  readonly fetch?: PlainFetch
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
 

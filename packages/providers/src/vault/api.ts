@@ -2,6 +2,7 @@ import vault from 'node-vault'
 import { z } from 'zod'
 
 import { startDeadline } from '../deadline.ts'
+import type { PlainFetch } from '../plain-fetch.ts'
 import type { VaultSettings } from './settings.ts'
 
 export interface VaultRequest {
@@ -19,7 +20,7 @@ export interface Answered {
   readonly answered: true
   readonly status: number
   readonly retryAfterSeconds: number | null
-  /** Parsed JSON; `undefined` when it was none, or too long to be an answer. */
+  /** Parsed JSON; `undefined` when it was none. */
   readonly body: unknown
 }
 
@@ -37,10 +38,8 @@ export type VaultApi = (request: VaultRequest, signal: AbortSignal) => Promise<V
 export interface VaultApiOptions {
   readonly settings: Pick<VaultSettings, 'url' | 'namespace'>
   readonly timeoutMs: number
-  readonly fetch: typeof fetch
+  readonly fetch: PlainFetch
 }
-
-const MAX_ANSWER_BYTES = 1_048_576
 
 /** What node-vault hands to its transport. */
 const outgoingSchema = z.object({
@@ -87,7 +86,7 @@ export function makeVaultApi({ settings, timeoutMs, fetch }: VaultApiOptions): V
 }
 
 async function exchange(
-  send: typeof fetch,
+  send: PlainFetch,
   { method, uri, headers, json, signal }: z.output<typeof outgoingSchema>,
 ): Promise<VaultReply> {
   if (signal.aborted) return silence(signal, undefined)
@@ -96,7 +95,6 @@ async function exchange(
       method,
       headers: { ...headers, 'content-type': 'application/json' },
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-      redirect: 'manual',
       signal,
     })
     const after = Number(response.headers.get('retry-after') ?? Number.NaN)
@@ -104,24 +102,11 @@ async function exchange(
       answered: true,
       status: response.status,
       retryAfterSeconds: Number.isFinite(after) ? Math.max(1, Math.ceil(after)) : null,
-      body: parse(await readUpTo(MAX_ANSWER_BYTES, response)),
+      body: parse(await response.text()),
     }
   } catch (error) {
     return silence(signal, error)
   }
-}
-
-async function readUpTo(limit: number, response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of response.body ?? []) {
-    // The stream is one of bytes; its type does not say so.
-    const bytes = chunk as Uint8Array
-    length += bytes.length
-    if (length > limit) return ''
-    chunks.push(bytes)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function parse(text: string): unknown {
@@ -147,11 +132,11 @@ const NEVER_SENT = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ])
 
-const failureSchema = z.object({ cause: z.object({ code: z.string() }) })
+const failureSchema = z.object({ code: z.string() })
 
 function silence(signal: AbortSignal, error: unknown): Unanswered {
   const failure = failureSchema.safeParse(error)
-  const systemCode = failure.success ? failure.data.cause.code : 'none'
+  const systemCode = failure.success ? failure.data.code : 'none'
   if (signal.aborted) {
     const reason = isTimeout(signal.reason) ? 'timeout' : 'aborted'
     return { answered: false, sent: error !== undefined, reason, systemCode }

@@ -1,6 +1,7 @@
 import type { Clock, CredentialProvider, Json, Prepared } from '@mayfly/core'
 
 import type { ResolveSecret } from '../aws/clients.ts'
+import { makePlainFetch, type PlainFetch } from '../plain-fetch.ts'
 import { makeVaultApi } from './api.ts'
 import { sealHandle } from './handle.ts'
 import { mintFor } from './mint.ts'
@@ -25,7 +26,7 @@ export interface VaultProviderOptions {
    */
   readonly settleSeconds?: number
   /** Where TLS is special, bring one with its own dispatcher. */
-  readonly fetch?: typeof fetch
+  readonly fetch?: PlainFetch
 }
 
 /**
@@ -34,7 +35,7 @@ export interface VaultProviderOptions {
  */
 export function makeVaultProvider(options: VaultProviderOptions): CredentialProvider {
   const { settings, clock, timeoutMs, settleSeconds = 90 } = options
-  const api = makeVaultApi({ settings, timeoutMs, fetch: options.fetch ?? fetch })
+  const api = makeVaultApi({ settings, timeoutMs, fetch: options.fetch ?? makePlainFetch() })
   const session = makeVaultSession({ api, settings, clock, resolveSecret: options.resolveSecret })
   const parts: MintParts = { api, session, settings, clock }
   return {
