@@ -1,6 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
-
-import type { ContainmentBody } from '@mayfly/protocol'
+import type { ContainmentBody, CredentialText } from '@mayfly/protocol'
 import pg from 'pg'
 
 import type { BenchWorld } from './bench-world.ts'
@@ -23,8 +21,6 @@ export interface ContainmentTimes {
 }
 
 const SELECTOR = { agent: 'bench' }
-/** As often as a responder's own view asks. */
-const LOOK_EVERY_MS = 400
 const FREEZE_WITHIN_MS = 30_000
 
 /** Contains everything that is live, through the API, and lifts the freeze when all of it is dead. */
@@ -47,7 +43,7 @@ export async function containLeases(
     const freezeMs = (await frozen) - startedAt
     if (total !== leases)
       throw new Error(`${String(total)} of ${String(leases)} leases were contained`)
-    await untilFinished(world, id, 60_000 + leases * 20)
+    await follow(world, id, { token, withinMs: 60_000 + leases * 20 })
     const cpuMs = spent(leases)
     const lastProofMs = (await lastProofAt(client, id)) - startedAt
     const live = await world.liveCredentials()
@@ -73,16 +69,17 @@ async function untilFrozen(client: pg.Client, incident: string): Promise<number>
   }
 }
 
-async function untilFinished(world: BenchWorld, id: string, withinMs: number): Promise<void> {
-  const deadline = Date.now() + withinMs
-  let containment: ContainmentBody | null = null
-  while (containment?.state !== 'finished') {
-    if (Date.now() > deadline)
-      throw new Error(`not contained in time: ${JSON.stringify(containment?.counts)}`)
-    await pause(LOOK_EVERY_MS)
-    const token = await world.signIn()
-    containment = (await world.client.getContainment(id, { limit: 1 }, { token })).containment
-  }
+/** As a responder's own program does. */
+async function follow(
+  world: BenchWorld,
+  id: string,
+  { token, withinMs }: { readonly token: CredentialText; readonly withinMs: number },
+): Promise<void> {
+  let last: ContainmentBody | null = null
+  const signal = AbortSignal.timeout(withinMs)
+  for await (last of world.client.watchContainment(id, { token, signal }));
+  if (last?.state !== 'finished')
+    throw new Error(`not contained in time: ${JSON.stringify(last?.counts)}`)
 }
 
 async function lastProofAt(client: pg.Client, id: string): Promise<number> {

@@ -101,13 +101,16 @@ const LIST = { name: 'list_containments', text: containmentsWhere('ORDER BY id D
 const LEASES = {
   name: 'leases_of_containment',
   text: `
+    WITH first AS MATERIALIZED (
+      SELECT l.id, l.due_at IS NULL AS over FROM contained_leases m JOIN leases l ON l.id = m.lease_id
+        WHERE m.containment_id = $1 ORDER BY over, l.id LIMIT $2
+    )
     SELECT ${LEASE_COLUMNS}, "containedState", "nextAttemptAt" FROM (
-      SELECT l.*, ${CONTAINED_STATE} AS "containedState", l.due_at AS "nextAttemptAt"
-        FROM contained_leases m JOIN containments c ON c.id = m.containment_id
-          JOIN leases l ON l.id = m.lease_id
-        WHERE m.containment_id = $1
-        ORDER BY l.due_at IS NULL, l.id LIMIT $2
-    ) l`,
+      SELECT l.*, over, ${CONTAINED_STATE} AS "containedState", l.due_at AS "nextAttemptAt"
+        FROM first JOIN leases l ON l.id = first.id
+          JOIN contained_leases m ON m.containment_id = $1 AND m.lease_id = l.id
+          JOIN containments c ON c.id = m.containment_id
+    ) l ORDER BY over, id`,
 }
 
 const CANCEL = {

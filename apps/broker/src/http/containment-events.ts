@@ -12,6 +12,8 @@ export interface ContainmentStream {
 }
 
 const LOOK_EVERY_MS = 400
+/** Counting many leases takes a while, which is then not taken from the workers that kill them. */
+const PAUSE_PER_LOOK = 9
 /** Proxies end what is silent for half a minute or a minute. */
 const HEARTBEAT_EVERY_MS = 15_000
 /** Then the client comes back, with a token that is checked again. */
@@ -56,8 +58,10 @@ async function follow(
   let told = ''
   let toldAt = startedAt
   for (let id = 1; !gone.aborted && performance.now() - startedAt < LONGEST_MS; id += 1) {
+    const lookedAt = performance.now()
     const containment = await find()
     if (!containment) return
+    const tookMs = performance.now() - lookedAt
     const data = JSON.stringify(containmentBody(containment))
     const isNews = data !== told
     if (isNews || performance.now() - toldAt > HEARTBEAT_EVERY_MS) {
@@ -70,7 +74,9 @@ async function follow(
       toldAt = performance.now()
     }
     if (SETTLED.has(containment.state)) return
-    await pause(LOOK_EVERY_MS, undefined, { signal: gone }).catch(() => undefined)
+    await pause(Math.max(LOOK_EVERY_MS, tookMs * PAUSE_PER_LOOK), undefined, {
+      signal: gone,
+    }).catch(() => undefined)
   }
 }
 
