@@ -64,7 +64,8 @@ describe('requests', () => {
   test('the lease filter reads query text, and refuses what it does not know', () => {
     expect(leaseListQuery.parse({ live: 'true', limit: '5' })).toEqual({ live: true, limit: 5 })
     expect(leaseListQuery.parse({})).toEqual({ limit: 100 })
-    for (const query of [{ live: 'yes' }, { limit: '0' }, { limit: '1001' }, { owner: 'x' }]) {
+    expect(leaseListQuery.parse({ owner: 'x' })).toEqual({ owner: 'x', limit: 100 })
+    for (const query of [{ live: 'yes' }, { limit: '0' }, { limit: '1001' }, { tenant: 'x' }]) {
       expect(leaseListQuery.safeParse(query).success).toBe(false)
     }
     expect(leaseListQuery.safeParse({ target: ['a', 'b'] }).success).toBe(false)
