@@ -15,7 +15,7 @@ export interface Containing {
 }
 
 /** Leases that end in one statement: enough to be quick, few enough to let mints in between. */
-const BATCH_SIZE = 500
+const BATCH_SIZE = 200
 
 export function makeContaining(deps: {
   readonly containments: ContainmentStore

@@ -88,7 +88,7 @@ export async function startTaking(options: TakingOptions): Promise<Taking> {
 }
 
 /** Leases of a containment that end in one statement. */
-const CONTAINMENT_BATCH = 500
+const CONTAINMENT_BATCH = 200
 
 /** `cut` ends revocations in hand; the sweeper's own signal only keeps it from taking more. */
 function makeTakingSweep(options: TakingOptions, cut: AbortSignal): Sweep {
