@@ -7,26 +7,11 @@ import { buffer } from 'node:stream/consumers'
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
+import { ERRANDS } from '../support/errands.ts'
 import { until } from '../support/until.ts'
 import { openWorld, type Started, type World } from './world.ts'
 
-const ERRANDS = [
-  {
-    template: 'github-feature-branch',
-    actions: ['repo.read'],
-    parameters: { repository: 'acme/payments' },
-  },
-  {
-    template: 'aws-artifact-deploy',
-    actions: ['infra.change'],
-    parameters: { service: 'payments', build: '1.4.0' },
-  },
-  {
-    template: 'vault-kv-read',
-    actions: ['secret.read'],
-    parameters: { team: 'payments', secret: 'app' },
-  },
-]
+const LEASES = [{ ...ERRANDS.github, actions: ['repo.read'] }, ERRANDS.aws, ERRANDS.vault]
 
 /** GitHub, but for revocations when it pretends: it answers them, and lets the token live. */
 async function startPretender() {
@@ -95,7 +80,7 @@ describe('the canary, on real processes', () => {
     await renewToken()
     renewing = setInterval(() => void renewToken().catch(() => undefined), 250)
     worker = await world.start('worker', {
-      CANARY_LEASES: JSON.stringify(ERRANDS),
+      CANARY_LEASES: JSON.stringify(LEASES),
       CANARY_TOKEN_PATH: tokenPath,
       CANARY_INTERVAL_SECONDS: '2',
       CANARY_DEADLINE_SECONDS: '4',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Issuer, SecurityEvent } from '@mayfly/core'
+import type { SecurityEvent } from '@mayfly/core'
 
+import { eventIssuer as issuer } from '../../support/event-issuer.ts'
 import { freshId, openTask, workloadToken } from '../../support/lease-fixtures.ts'
 import { startStoreWorld, type StoreWorld } from '../../support/store-world.ts'
 
@@ -9,21 +10,6 @@ beforeAll(async () => {
   world = await startStoreWorld()
 })
 afterAll(() => world.close())
-
-const issuer: Issuer = {
-  kind: 'Issuer',
-  name: 'idp-events',
-  type: 'oidc',
-  tokenClass: 'events',
-  environments: ['development'],
-  issuer: 'https://idp.example',
-  audience: 'mayfly',
-  algorithms: ['RS256'],
-  keys: { from: 'discovery' },
-  maxTokenAgeSeconds: 600,
-  claims: {},
-  requiredClaims: {},
-}
 
 const noon = new Date('2026-11-23T12:00:00.000Z')
 const at = (seconds: number): Date => new Date(noon.getTime() + seconds * 1000)

@@ -8,6 +8,8 @@ import {
 } from '@mayfly/core'
 import type { AppDeps } from '@mayfly/broker'
 
+import { eventIssuer } from '../../support/event-issuer.ts'
+
 const noon = new Date('2026-11-23T12:00:00Z')
 
 export const freeze: Freeze = {
@@ -25,20 +27,7 @@ export const freeze: Freeze = {
 }
 
 export const securityEvent: SecurityEvent = {
-  issuer: {
-    kind: 'Issuer',
-    name: 'idp-events',
-    type: 'oidc',
-    tokenClass: 'events',
-    environments: ['development'],
-    issuer: 'https://idp.example',
-    audience: 'mayfly',
-    algorithms: ['RS256'],
-    keys: { from: 'discovery' },
-    maxTokenAgeSeconds: 600,
-    claims: {},
-    requiredClaims: {},
-  },
+  issuer: eventIssuer,
   jti: 'j1',
   occurrence: { event: 'session-revoked' },
   subject: { format: 'email', email: 'dana@acme.example' },

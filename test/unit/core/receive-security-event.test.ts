@@ -10,25 +10,12 @@ import {
   type SecuritySubject,
 } from '@mayfly/core'
 
+import { eventIssuer as issuer } from '../../support/event-issuer.ts'
 import { policySet } from '../broker/broker-world.ts'
 
 const noon = new Date('2026-11-23T12:00:00.000Z')
 const quarterPast = new Date('2026-11-23T12:15:00.000Z')
 
-const issuer: Issuer = {
-  kind: 'Issuer',
-  name: 'idp-events',
-  type: 'oidc',
-  tokenClass: 'events',
-  environments: ['development'],
-  issuer: 'https://idp.example',
-  audience: 'mayfly',
-  algorithms: ['RS256'],
-  keys: { from: 'discovery' },
-  maxTokenAgeSeconds: 600,
-  claims: {},
-  requiredClaims: {},
-}
 const ci: Issuer = { ...issuer, name: 'ci', tokenClass: 'workload', issuer: 'https://ci.example' }
 const laptops: Issuer = {
   ...ci,
